@@ -1,0 +1,196 @@
+"""What a patient's SMS means: a digit, STOP, a reading, a cry for help, or words for the health manager.
+
+Rule 1: a danger word wins over everything, also when negated ("no chest pain"): a nurse's look costs a minute.
+Rule 2: an answer is taken for more than text only when nothing in it is left over to guess at.
+Rule 3: a value that cannot be is asked for again and never repeated back. Nothing is lost: the caller keeps the text.
+The words are in ``answers.yaml``; every language's are read, since people mix them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+Kind = Literal["confirm", "another_day", "stop", "start", "reading", "danger", "text"]
+
+PLAUSIBLE = {"sbp": (50.0, 300.0), "dbp": (30.0, 200.0), "glucose": (1.0, 33.3)}
+"""mm[Hg] for pressures, mmol/L for glucose (the span of home meters); outside is a slip of the finger."""
+
+MG_PER_DL_FROM = 36.0
+"""A glucose of this or more without a unit is in mg/dL: no meter shows so many mmol/L."""
+
+MG_PER_DL_IN_A_MMOL_PER_L = 18.016
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``readings``: sbp and dbp in mm[Hg], fpg and other_glucose in mmol/L. ``danger``: names of signs, sorted.
+
+    ``readings`` may also come with ``danger``. ``ask_again``: a number was meant as a reading and could not be one.
+    """
+
+    kind: Kind
+    readings: Mapping[str, float] = field(default_factory=dict, repr=False)
+    danger: tuple[str, ...] = ()
+    ask_again: bool = False
+
+
+def read_answer(text: str, *, language: str) -> Answer:
+    """Read one SMS. ``language`` is a tag such as ``es`` or ``zh-Hans``: in Spanish "12 con 8" asks again, since it is
+    said for 120/80. Never raises on any text.
+    """
+    words = _words()
+    plain = normalise(text)
+    readings, ask_again = _readings(plain, words, spanish=language.lower().startswith("es"))
+    if danger := tuple(sorted(name for name, pattern in words.danger.items() if pattern.search(plain))):
+        return Answer("danger", readings, danger, ask_again)
+    whole = words.without_politeness(plain)
+    if whole in words.stop or words.stop_anywhere.search(plain):
+        return Answer("stop")
+    if whole in words.start:
+        return Answer("start")
+    for kind, phrases in (("confirm", words.confirm), ("another_day", words.another_day)):
+        if whole in phrases or _digit_and_words(whole, phrases):
+            return Answer(kind)  # type: ignore[arg-type]  # mypy widens the literals of the tuple
+    if readings or ask_again:
+        return Answer("reading", readings, (), ask_again)
+    return Answer("text")
+
+
+def normalise(text: str) -> str:
+    """Full-width to half, lower case, no accents, no apostrophes, single spaces."""
+    plain = unicodedata.normalize("NFKD", text.replace("’", "").replace("'", "").replace("´", "")).casefold()
+    plain = "".join(c for c in plain if not unicodedata.category(c).startswith(("M", "C")) or c in "\n\t")
+    return " ".join(plain.split())
+
+
+_PUNCTUATION = ' .,;:!?¡¿"()[]<>*#-_/，。；：！？、（）【】「」“”~…'
+
+
+def _digit_and_words(whole: str, phrases: frozenset[str]) -> bool:
+    digit = "1" if "1" in phrases else "2"
+    rest = whole.removeprefix(digit)
+    return rest != whole and not rest[:1].isdigit() and rest.strip(_PUNCTUATION) in phrases | {""}
+
+
+def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, float], bool]:
+    found: dict[str, float] = {}
+    again = False
+    rest = words.times.sub(" ; ", plain)
+
+    for name, pattern in (("sbp", words.sbp), ("dbp", words.dbp)):
+        for match in pattern.finditer(rest):
+            if _inside(name, pressed := float(match["n"])):
+                found[name] = pressed
+            else:
+                again = True
+        rest = pattern.sub(" ; ", rest)
+
+    def pressure(match: re.Match[str]) -> str:
+        nonlocal again
+        sbp, dbp = float(match["s"]), float(match["d"])
+        named, alone = bool(match["bp"]), not (rest[: match.start()] + rest[match.end() :]).strip(_PUNCTUATION)
+        slash = match["by"].strip() not in ("", "-", ",", "，", "、", ".", "y", "and", "和")
+        if _inside("sbp", sbp) and _inside("dbp", dbp) and sbp > dbp and (named or alone or slash):
+            found.update(sbp=sbp, dbp=dbp)
+            return " ; "
+        a_date = (sbp <= 31 and dbp <= 12) or (sbp <= 12 and dbp <= 31)
+        said_short = spanish and match["by"].strip() in ("con", "sobre") and 8 <= sbp <= 25 and 4 <= dbp <= 15
+        if named or said_short or (slash and alone and not a_date):
+            again = True
+            return " ; "
+        return " ; " if slash else match[0]
+
+    rest = words.pressure.sub(pressure, rest)
+    for match in words.glucose.finditer(rest):
+        value = _mmol(float(match["n"].replace(",", ".")), match["unit"])
+        if value is None:
+            again = True
+        else:
+            fasting = words.is_fasting.search(match["name"] + " " + (match["after"] or ""))
+            found["fpg" if fasting else "other_glucose"] = value
+    rest = words.glucose.sub(" ; ", rest)
+
+    if bare := words.bare.fullmatch(rest.strip(_PUNCTUATION)):
+        number = float(bare["n"].replace(",", "."))
+        telling = bare["unit"] or bare["after"] or not bare["n"].isdigit()
+        if telling:
+            value = _mmol(number, bare["unit"])
+            again = again or value is None
+            if value is not None:
+                found["fpg" if words.is_fasting.search(bare["after"] or "") else "other_glucose"] = value
+        elif 3 <= number <= 600:  # a whole number alone may be a sugar in either unit or a pressure
+            again = True
+    return found, again
+
+
+def _inside(name: str, value: float) -> bool:
+    low, high = PLAUSIBLE[name]
+    return low <= value <= high
+
+
+def _mmol(value: float, unit: str | None) -> float | None:
+    """mmol/L to one decimal, as meters and thresholds have it (126 mg/dL is 7.0); None when it cannot be."""
+    if (unit and unit.startswith("mg")) or (not unit and value >= MG_PER_DL_FROM):
+        value = round(value / MG_PER_DL_IN_A_MMOL_PER_L, 1)
+    return value if _inside("glucose", value) else None
+
+
+class _Words:
+    """``answers.yaml``, compiled once."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.stop, self.start = _plain(given["stop"]["whole"]), _plain(given["start"])
+        self.confirm, self.another_day = _plain(given["confirm"]), _plain(given["another_day"])
+        self.stop_anywhere = re.compile(_any(given["stop"]["anywhere"]))
+        self.danger = {name: re.compile(_any(phrases)) for name, phrases in given["danger"].items()}
+        polite = _any(given["polite"])
+        self._polite = re.compile(rf"^(?:{polite}|[\W_])+|(?:{polite}|[\W_])+$")
+        self.is_fasting = re.compile(_any(given["fasting"]))
+
+        gap = rf"(?:{_any(given['fillers'])}|[\s:=,，：、.()（）])*"
+        counts = rf"(?!\s*(?:{_any(given['counts'])}))"
+        whole = r"(?<![\d.,])(?P<n>\d{1,4})(?![\d/]|[.,]\d)"
+        self.sbp = re.compile(rf"(?:{_any(given['sbp'])}){gap}{whole}")
+        self.dbp = re.compile(rf"(?:{_any(given['dbp'])}){gap}{whole}")
+        by = rf"(?P<by>\s*(?:[/\\,，、\-–—.]|{_any(given['between'])})\s*|\s+)"
+        self.pressure = re.compile(
+            rf"(?:(?P<bp>{_any(given['bp'])}){gap})?(?<![\d.,/])(?P<s>\d{{1,4}}){by}(?P<d>\d{{2,4}}|(?<=[/ ])\d)(?![\d/]|[.,]\d)"
+            rf"{counts}(?:\s*(?:mm\s?hg|毫米汞柱))?(?:\s*[,/ ]\s*(?:p|pulse|pulso|脉搏|心率)?\s*\d{{2,3}}$)?"
+        )
+        sugar = [*given["glucose"], *given["fasting"]]
+        name = rf"(?P<name>{_any(sugar)}(?:{gap}{_any([*sugar, *given['after_meal']])})*)"
+        unit = r"(?:\s*(?P<unit>mmol(?:/l)?|mg(?:/dl)?|毫摩尔|毫摩爾)(?![a-z]))?"
+        after = rf"(?:[\s(（]*(?P<after>{_any([*given['fasting'], *given['after_meal']])})(?![\s:]*\d))?"
+        number = r"(?<![\d.,])(?P<n>\d{1,4}(?:[.,]\d{1,2})?)(?![\d/]|[.,]\d)"
+        self.glucose = re.compile(rf"{name}{gap}{number}{counts}{unit}{after}")
+        self.bare = re.compile(rf"{number}{counts}{unit}{after}")
+        self.times = re.compile(r"\b\d{1,2}:\d{2}(?:\s*(?:am|pm))?|\b\d{1,2}\s*(?:am|pm)\b|\d{1,2}[点點时時]\d{0,2}")
+
+    def without_politeness(self, plain: str) -> str:
+        return self._polite.sub("", plain)
+
+
+@cache
+def _words() -> _Words:
+    return _Words(YAML(typ="safe").load(Path(__file__).with_name("answers.yaml").read_text(encoding="utf-8")))
+
+
+def _plain(phrases: Iterable[str]) -> frozenset[str]:
+    return frozenset(normalise(phrase) for phrase in phrases)
+
+
+def _any(phrases: Iterable[str]) -> str:
+    """A pattern for any of the phrases, longest first; Latin words only whole, Chinese anywhere."""
+    ordered = sorted(_plain(phrases), key=len, reverse=True)
+    return "(?:" + "|".join(_bounded(phrase) for phrase in ordered) + ")"
+
+
+def _bounded(phrase: str) -> str:
+    escaped = re.escape(phrase)
+    return rf"(?<![a-z]){escaped}(?![a-z])" if phrase[-1:].isascii() and phrase[-1:].isalpha() else escaped

@@ -1,0 +1,283 @@
+"""Twilio, through its own SDK: send an SMS once, look for it after a crash, read its signed webhooks.
+
+Rule 1: Twilio's Messages have no idempotency, so one call of ``send`` is one request: no retry, no redirect.
+Rule 2: a request that left and was not answered is InDoubt. Only a refused or never opened connection is TryLater.
+Rule 3: the SDK's logger, its exceptions and their causes carry phone numbers; none of them leaves this module.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException  # type: ignore[import-untyped]
+from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[import-untyped]
+from twilio.http.response import Response  # type: ignore[import-untyped]
+from twilio.request_validator import HMAC_SHA1, RequestValidator, get_signature_algorithm  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
+
+from activities.channels import twilio_codes
+from activities.channels.port import (
+    CannotTell,
+    ChannelError,
+    DeliveryReport,
+    Finding,
+    Found,
+    InboundSms,
+    InDoubt,
+    Misconfigured,
+    OutgoingSms,
+    Receipt,
+    TryLater,
+    Undeliverable,
+)
+
+_LONGEST_VALIDITY = timedelta(hours=10)  # 36,000 s, Twilio's own limit
+_CLOCKS_DIFFER = timedelta(minutes=1)
+_TAKEN_WITHIN = timedelta(minutes=5)
+_LOOK_THROUGH = 100  # newest messages to one phone: a patient gets a few a week
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwilioSettings:
+    """How to reach Twilio. Exactly one of ``messaging_service_sid`` and ``from_number`` (E.164) is needed.
+
+    ``callback_url`` is our public status webhook; each attempt adds ``?attempt=...`` to it. ``webhook_secret`` is the
+    shared key for SHA-256 signatures, where one is used; else the auth token signs. ``base_url`` points elsewhere in
+    tests. Times are seconds. Raises Misconfigured.
+    """
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+    callback_url: str
+    messaging_service_sid: str | None = None
+    from_number: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    base_url: str = "https://api.twilio.com"
+    connect_timeout: float = 5.0
+    answer_timeout: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not self.account_sid or not self.auth_token:
+            raise Misconfigured("set the Twilio account SID and auth token")
+        if bool(self.messaging_service_sid) == bool(self.from_number):
+            raise Misconfigured("set either a messaging service SID or a from-number, not both")
+
+
+class TwilioChannel:
+    """A ``Channel`` over Twilio's Messages. Close it with ``aclose`` or use it in ``async with``.
+
+    ``now`` is the clock that ``not_after`` is measured against.
+    """
+
+    name = "twilio"
+
+    def __init__(self, settings: TwilioSettings, *, now: Callable[[], Awaitable[datetime]]) -> None:
+        self._settings = settings
+        self._now = now
+        self._http: _OneRequest | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def send(self, sms: OutgoingSms) -> Receipt:
+        """Ask Twilio once to text ``sms``; its queue drops the message after ``not_after``.
+
+        Raises Undeliverable, TryLater, InDoubt, Misconfigured.
+        """
+        given: dict[str, Any] = {"to": sms.to, "body": sms.text, "status_callback": self.callback(sms.attempt)}
+        if self._settings.messaging_service_sid:
+            given["messaging_service_sid"] = self._settings.messaging_service_sid
+        else:
+            given["from_"] = self._settings.from_number
+        if sms.not_after is not None:
+            left = sms.not_after - await self._now()
+            if left < timedelta(seconds=1):
+                raise Undeliverable("too_late")
+            given["validity_period"] = int(min(left, _LONGEST_VALIDITY).total_seconds())
+        try:
+            message = await self._client().messages.create_async(**given)
+        except Exception as failure:
+            raise _told_apart(failure) from None
+        status = twilio_codes.status(message.status)
+        if status in ("failed", "undelivered"):
+            raise Undeliverable(twilio_codes.reason(message.error_code), code=message.error_code)
+        if not message.sid:
+            raise InDoubt("the provider answered without a message id")
+        return _receipt(message)
+
+    async def find(self, sms: OutgoingSms) -> Finding:
+        """Look for the attempt among the newest messages to its number.
+
+        Twilio keeps no reference of ours and its list can lag, so absence proves nothing: never NotFound. Found means
+        exactly one outbound message with this text, created from one minute before to five after ``attempted_at``.
+        Two such, or no ``attempted_at``, is CannotTell; the status callback, which carries the attempt, may settle
+        it yet. One doubt remains: another message with the same words to the same phone in that window, alone
+        accepted, would be taken for this one. That errs towards one text too few, never towards two.
+        Raises TryLater, Misconfigured.
+        """
+        if sms.attempted_at is None:
+            return CannotTell("the time of the attempt is not known")
+        earliest, latest = sms.attempted_at - _CLOCKS_DIFFER, sms.attempted_at + _TAKEN_WITHIN
+        try:
+            listed = await self._client().messages.list_async(to=sms.to, limit=_LOOK_THROUGH)
+        except Exception as failure:
+            error = _told_apart(failure)
+            # Nothing was sent here, so a doubtful answer to a question is only a question to ask again.
+            raise (error if isinstance(error, Misconfigured | TryLater) else TryLater("no answer")) from None
+        alike = [
+            message
+            for message in listed
+            if message.to == sms.to
+            and message.body == sms.text
+            and str(message.direction).startswith("outbound")
+            and message.date_created is not None
+            and earliest <= _aware(message.date_created) <= latest
+        ]
+        if len(alike) == 1:
+            return Found(_receipt(alike[0]))
+        if alike:
+            return CannotTell(f"{len(alike)} messages with these words went to this number within minutes")
+        return CannotTell("no such message is listed, but the list may lag")
+
+    def callback(self, attempt: str) -> str:
+        """The status webhook of one attempt."""
+        joint = "&" if "?" in self._settings.callback_url else "?"
+        return f"{self._settings.callback_url}{joint}{urlencode({'attempt': attempt})}"
+
+    def verify(self, url: str, params: Mapping[str, str], signature: str, *, signature_settings: str | None = None) -> bool:
+        """Did Twilio sign this webhook?
+
+        ``url`` is the public address as Twilio called it (scheme and query included: behind a proxy, rebuild it),
+        ``params`` the posted form only, ``signature`` the X-Twilio-Signature header and ``signature_settings`` the
+        X-Twilio-Webhooks-Signature-Settings header, which announces SHA-256. Anything odd is False.
+        """
+        algorithm = get_signature_algorithm(signature_settings)
+        modern = algorithm.upper() != HMAC_SHA1
+        secret = self._settings.webhook_secret if modern else self._settings.auth_token
+        if not secret or not signature:
+            return False
+        try:
+            return bool(RequestValidator(secret).validate(url, dict(params), signature, algorithm))
+        except ValueError:  # a URL that cannot be taken apart
+            return False
+
+    def parse_status(self, params: Mapping[str, str]) -> DeliveryReport:
+        """Read a status webhook: the posted form together with the URL's query, which has ``attempt``.
+
+        Raises ValueError when it names no message.
+        """
+        sid = params.get("MessageSid") or params.get("SmsSid")
+        if not sid:
+            raise ValueError("a status webhook without MessageSid: answer 400 and check what called it")
+        status = twilio_codes.status(params.get("MessageStatus") or params.get("SmsStatus"))
+        code = _number(params.get("ErrorCode"))
+        final = status in ("failed", "undelivered")
+        return DeliveryReport(
+            attempt=params.get("attempt") or None,
+            provider_id=sid,
+            status=status,
+            reason=twilio_codes.reason(code) if final else None,
+            code=code,
+        )
+
+    def parse_inbound(self, params: Mapping[str, str]) -> InboundSms:
+        """Read the webhook of an SMS to us. Raises ValueError, naming the field, when one is missing."""
+        for name in ("MessageSid", "From", "To"):
+            if not params.get(name):
+                raise ValueError(f"an inbound webhook without {name}: answer 400 and check what called it")
+        return InboundSms(provider_id=params["MessageSid"], from_=params["From"], to=params["To"], text=params.get("Body", ""))
+
+    def _client(self) -> Client:
+        # Made on first use: aiohttp wants a running loop.
+        if self._http is None:
+            self._http = _OneRequest(self._settings)
+        client = Client(self._settings.account_sid, self._settings.auth_token, http_client=self._http)
+        client.api.base_url = self._settings.base_url
+        return client
+
+
+class _TimedSession:
+    """An aiohttp session that keeps its time limits: the SDK asks with ``timeout=None``, which would lift them."""
+
+    def __init__(self, limits: aiohttp.ClientTimeout) -> None:
+        self._limits = limits
+        self._session = aiohttp.ClientSession()
+
+    async def request(self, **asked: Any) -> aiohttp.ClientResponse:
+        return await self._session.request(**(asked | {"timeout": self._limits}))
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+class _OneRequest(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
+    """The SDK's HTTP client with one timed session (its own ``timeout`` argument is never applied)."""
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        # A detached logger: the SDK writes query strings, and so phone numbers, at INFO.
+        super().__init__(pool_connections=False, logger=logging.Logger("twilio.unheard", logging.CRITICAL))
+        self.session = _TimedSession(
+            aiohttp.ClientTimeout(
+                total=settings.connect_timeout + 2 * settings.answer_timeout,
+                connect=settings.connect_timeout,
+                sock_read=settings.answer_timeout,
+            )
+        )
+
+    async def request(self, *given: Any, auth: tuple[str, str] | None = None, **named: Any) -> Response:
+        if auth is not None:  # the SDK would use aiohttp's BasicAuth, which is deprecated and warns
+            signed_in = {"Authorization": aiohttp.encode_basic_auth(*auth)}
+            named["headers"] = {**(named.get("headers") or {}), **signed_in}
+        response = await super().request(*given, **named)
+        if response.status_code == 429:  # the SDK's own exception would lose the Retry-After header
+            seconds = _number((response.headers or {}).get("Retry-After"))
+            raise TryLater("throttled", after=timedelta(seconds=seconds) if seconds is not None else None)
+        return response
+
+
+def _told_apart(failure: Exception) -> ChannelError:
+    match failure:
+        case ChannelError():
+            return failure
+        case TwilioRestException() | TwilioServiceException():
+            # Where the body was not Twilio's JSON the SDK puts the HTTP status in place of a code.
+            code = _number(failure.code)
+            return twilio_codes.error(failure.status, code if code != failure.status else None)
+        case TwilioException(args=(_, Response() as response)):  # how the SDK reports a refused list
+            return twilio_codes.error(response.status_code, None)
+        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
+            return TryLater("no connection to the provider")
+        case asyncio.TimeoutError():
+            return InDoubt("the provider did not answer in time")
+        case aiohttp.ClientError() | OSError():
+            return InDoubt("the connection broke before the answer")
+        case _:
+            return InDoubt(f"the answer could not be read ({type(failure).__name__})")
+
+
+def _receipt(message: Any) -> Receipt:
+    # A messaging service counts later and says 0 at first.
+    return Receipt(message.sid, twilio_codes.status(message.status), _number(message.num_segments) or None)
+
+
+def _number(value: object) -> int | None:
+    text = str(value).strip() if value is not None else ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,200 @@
+"""Enrolling a person: which pathways match, who they are, and what is known of their past.
+
+Rule 1: the person, the event and the pinned versions are stored in one transaction; a second enrolment of the same
+        identifiers changes nothing.
+Rule 2: what the first step will decide is shown by the same engine that will take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.plans import Plans
+from activities.steps import worst_tag
+from pathways.engine import State, calendar, step
+from pathways.engine.assess import facts
+from pathways.engine.events import Enrolled, Fill, Known
+from pathways.engine.plan import ContactRules, Pathway, Plan
+from pathways.engine.state import Person
+from records.clock import Clock
+from records.database import Database
+from records.eventlog import EventLog
+from records.intake.people import Intake
+from records.patients import NewPatient, Patients, Profile
+from records.tables import CareTeam
+from records.vault import Vault
+
+DEFAULT_LANGUAGE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Whether a pathway is for this person: ``why`` is its condition with what it read."""
+
+    pathway: str
+    matched: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What became of one person. ``status``: enrolled, already_enrolled, no_pathway, died, no_care_team."""
+
+    place: str
+    status: str
+    patient_id: str | None = None
+    next_step: int = 1
+    matches: tuple[Match, ...] = ()
+    tag: str | None = None
+    due: tuple[tuple[str, date], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Enrolments:
+    """The door into the network."""
+
+    database: Database
+    vault: Vault
+    plans: Plans
+    clock: Clock
+    contact: ContactRules = field(default_factory=ContactRules)
+
+    async def enrol(self, intake: Intake, *, only: Sequence[str] | None = None) -> Enrolment:
+        """Enrol one person. ``only`` limits the pathways that are looked at."""
+        place = f"{intake.source}: {intake.place}"
+        notes = tuple(f"{note.place}: {note.what}; {note.remedy}" for note in intake.notes)
+        identifiers = tuple(f"{identifier.system}|{identifier.value}" for identifier in intake.identifiers)
+        async with self.database.begin() as session:
+            patients = Patients(session, self.vault)
+            known = await patients.known_as(identifiers)
+            if known is not None:
+                patient = await patients.get(known)
+                next_step = patient.last_step + 1 if patient else 1
+                return Enrolment(place, "already_enrolled", known, next_step, notes=notes)
+            if intake.died is not None:
+                return Enrolment(place, "died", notes=notes)
+            now = await self.clock.now(session)
+            team = await self._team(session, intake.care_team)
+            if team is None:
+                return Enrolment(place, "no_care_team", notes=(*notes, "no care team is set up; run: cairn setup"))
+            timezone = intake.timezone or team.timezone
+            current = await self.plans.current(session)
+            wanted = {name: pathway for name, pathway in current.items() if only is None or name in only}
+            matches = matching(wanted, intake, calendar.local_day(now, timezone))
+            chosen = [match.pathway for match in matches if match.matched]
+            if not chosen:
+                return Enrolment(place, "no_pathway", matches=matches, notes=notes)
+            new = NewPatient(
+                _profile(intake, identifiers),
+                team.id,
+                intake.language or DEFAULT_LANGUAGE,
+                timezone,
+                {name: current[name].version for name in chosen},
+            )
+            patient, person = await patients.add(new, at=now)
+            event = _event(intake, tuple(chosen), timezone, now)
+            await EventLog(session, patient, person).append(event)
+            plan = Plan({name: current[name] for name in chosen}, contact=self.contact)
+            foreseen = step(plan, State(patient=patient.id), event).state
+            return Enrolment(
+                place,
+                "enrolled",
+                patient.id,
+                matches=matches,
+                tag=worst_tag(plan, foreseen),
+                due=_dues(foreseen),
+                notes=(*notes, *_unsupplied(intake)),
+            )
+
+    async def _team(self, session: AsyncSession, name: str | None) -> CareTeam | None:
+        if name is not None:
+            named = select(CareTeam).where((CareTeam.id == name) | (CareTeam.name == name))
+            found = (await session.scalars(named.limit(1))).first()
+            if found is not None:
+                return found
+        return (await session.scalars(select(CareTeam).order_by(CareTeam.id).limit(1))).first()
+
+
+def matching(pathways: Mapping[str, Pathway], intake: Intake, on: date) -> tuple[Match, ...]:
+    """Every pathway, whether it is for this person, and what its condition read."""
+    matches = []
+    person = Person(intake.born, intake.sex, tuple(sorted(intake.conditions)))
+    for name, pathway in pathways.items():
+        known = facts(pathway, person, None, {}, on=on, medicines=tuple(medicine.name for medicine in intake.medicines))
+        held = pathway.enrol_when.holds(known)
+        read = ", ".join(
+            f"{word} = {_shown(known[word])}" for word in sorted(pathway.enrol_when.names) if word in known
+        )
+        verdict = {True: "holds", False: "does not hold", None: "cannot be told"}[held]
+        matches.append(Match(name, held is True, f"{pathway.enrol_when.source} {verdict} ({read})"))
+    return tuple(matches)
+
+
+def _shown(value: object) -> str:
+    return "[" + ", ".join(str(item) for item in value) + "]" if isinstance(value, list | tuple) else str(value)
+
+
+def _profile(intake: Intake, identifiers: tuple[str, ...]) -> Profile:
+    own = next((phone.number for phone in intake.phones if phone.owner == "self" and phone.number), None)
+    carer = next((phone for phone in intake.phones if phone.owner == "carer" and phone.number), None)
+    return Profile(
+        family=intake.name.family,
+        given=intake.name.given,
+        shown=intake.name.full,
+        born=intake.born,
+        sex=intake.sex,
+        phone=own,
+        carer_phone=carer.number if carer else None,
+        carer_name=(carer.carer_name or "") if carer else "",
+        identifiers=identifiers,
+        conditions=tuple(sorted(intake.conditions)),
+    )
+
+
+def _event(intake: Intake, pathways: tuple[str, ...], timezone: str, now: datetime) -> Enrolled:
+    readings: dict[str, Known] = {}
+    for reading in intake.readings:  # newest first
+        readings.setdefault(reading.name, Known(reading.value, calendar.local_day(reading.at, timezone)))
+    return Enrolled(
+        id="enrolled",
+        at=now,
+        learnt=now,
+        pathways=pathways,
+        born=intake.born,
+        sex=intake.sex,
+        conditions=tuple(sorted(intake.conditions)),
+        timezone=timezone,
+        phone=any(phone.owner == "self" and phone.number for phone in intake.phones),
+        carer=any(phone.owner == "carer" and phone.number for phone in intake.phones),
+        tag=intake.tag,
+        last_visit=intake.visits[0] if intake.visits else None,
+        readings=readings,
+        done=dict(intake.services_done),
+        fills=tuple(
+            Fill(medicine.name, medicine.last_fill, medicine.days_supply)
+            for medicine in intake.medicines
+            if medicine.last_fill is not None and medicine.days_supply
+        ),
+    )
+
+
+def _unsupplied(intake: Intake) -> tuple[str, ...]:
+    unknown = sorted({m.name for m in intake.medicines if m.last_fill is None or not m.days_supply})
+    if not unknown:
+        return ()
+    return (f"supply not known for {', '.join(unknown)}; it is followed from the next dispense",)
+
+
+def _dues(state: State) -> tuple[tuple[str, date], ...]:
+    dues = {
+        (f"{pathway}.{service}", occurrence.due)
+        for pathway, course in state.courses.items()
+        for service, occurrence in course.services.items()
+    }
+    return tuple(sorted(dues, key=lambda due: (due[1], due[0])))

@@ -1,0 +1,206 @@
+"""Texting: handing over a planned message once, and owning up to what is not known.
+
+Rule 1: the attempt is stored before the provider is called; after a crash or a time-out the provider is asked before anything
+        is sent again, and where it cannot tell, a person settles it.
+Rule 2: a message is looked at once more at the last moment: for somebody who has died, opted out, or for whom it is too late,
+        it is dropped, and the reason becomes an event.
+The gap: a provider that loses its record of a message it took is texted through twice; the sandbox and Twilio do not.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.channels.port import (
+    CannotTell,
+    Channel,
+    Found,
+    InDoubt,
+    Misconfigured,
+    OutgoingSms,
+    Receipt,
+    TryLater,
+    Undeliverable,
+)
+from activities.plans import Plans
+from activities.rendering import Rendering
+from pathways.engine.commands import SendMessage
+from pathways.engine.events import MessageFailed
+from pathways.engine.state import ENDED
+from pathways.language.wording import NoWording
+from pathways.serial import load_command
+from records.clock import Clock
+from records.database import Database
+from records.eventlog import EventLog
+from records.patients import STATE, Patients
+from records.tables import Delivery, Message, Patient
+from records.vault import PersonVault, Vault
+from workflows.contract import DELIVER, Deliver, Delivered
+
+SETTLED = frozenset({"handed", "failed", "dropped", "unknown"})
+
+
+@dataclass(frozen=True)
+class MessageActivities:
+    """All that texting patients needs, handed in once at start-up."""
+
+    database: Database
+    vault: Vault
+    plans: Plans
+    clock: Clock
+    channel: Channel
+
+    @activity.defn(name=DELIVER["message"])
+    async def deliver_message(self, asked: Deliver) -> Delivered:
+        """Hand over one message. Raises a retryable ApplicationError while the provider asks us to wait."""
+        sms = await self._doubtful(asked)
+        if sms is not None:
+            finding = await self.channel.find(sms)
+            if isinstance(finding, Found):
+                return await self._handed(asked, sms, finding.receipt)
+            if isinstance(finding, CannotTell):
+                return await self._give_up(asked, "unknown", "unknown")
+        sms_or_end = await self._attempt(asked)
+        if isinstance(sms_or_end, Delivered):
+            return sms_or_end
+        try:
+            receipt = await self.channel.send(sms_or_end)
+        except Undeliverable as refusal:
+            return await self._give_up(asked, "failed", refusal.reason)
+        except TryLater as later:
+            await self._not_taken(asked)
+            raise ApplicationError(later.reason, type="TryLater", next_retry_delay=later.after) from None
+        except Misconfigured as wrong:
+            await self._not_taken(asked)
+            raise ApplicationError(str(wrong), type="Misconfigured", next_retry_delay=timedelta(minutes=1)) from None
+        except InDoubt as doubt:
+            raise ApplicationError(doubt.reason, type="InDoubt", next_retry_delay=timedelta(seconds=5)) from None
+        return await self._handed(asked, sms_or_end, receipt)
+
+    async def _doubtful(self, asked: Deliver) -> OutgoingSms | None:
+        """The attempt that was begun and never settled, if there is one."""
+        async with self.database.reading() as session:
+            found = await _Planned.load(session, self.vault, asked)
+            if found is None or found.delivery.status != "attempting" or found.delivery.attempt is None:
+                return None
+            sent = found.person.open(f"attempt/{asked.key}", found.delivery.sealed_attempt or b"")
+            return OutgoingSms(
+                key=asked.key,
+                attempt=found.delivery.attempt,
+                to=sent["to"],
+                text=sent["text"],
+                not_after=found.delivery.not_after,
+                attempted_at=found.delivery.attempted_at,
+            )
+
+    async def _attempt(self, asked: Deliver) -> OutgoingSms | Delivered:
+        """Decide once more whether it goes out, and store the attempt; the transaction is over before the call."""
+        async with self.database.begin() as session:
+            found = await _Planned.load(session, self.vault, asked, lock=True)
+            if found is None or found.delivery.status in SETTLED:
+                return Delivered(status="settled")
+            now = await self.clock.now(session)
+            profile = await found.patients.profile(found.patient)
+            team = await found.patients.care_team(found.patient)
+            to = {"patient": profile.phone, "carer": profile.carer_phone, "on_call": team.on_call_phone}[found.command.to]
+            why = found.held_back(now) or ("" if to else "no_such_number")
+            if why:
+                return await found.end("dropped" if why in ("too_late", "ended", "opted_out") else "failed", why, now)
+            try:
+                _, wording = await self.plans.of(session, found.patient.id)
+                text = await Rendering(session, found.patient, profile, wording).text(found.command)
+            except NoWording:
+                return await found.end("failed", "no_wording", now)
+            delivery = found.delivery
+            delivery.attempt = secrets.token_urlsafe(24)
+            delivery.attempted_at, delivery.status, delivery.attempts = now, "attempting", delivery.attempts + 1
+            delivery.sealed_attempt = found.person.seal(f"attempt/{asked.key}", {"to": to, "text": text})
+            return OutgoingSms(asked.key, delivery.attempt, to or "", text, delivery.not_after, now)
+
+    async def _handed(self, asked: Deliver, sms: OutgoingSms, receipt: Receipt) -> Delivered:
+        async with self.database.begin() as session:
+            found = await _Planned.load(session, self.vault, asked, lock=True)
+            if found is None or found.delivery.status in SETTLED:
+                return Delivered(status="settled")
+            delivery = found.delivery
+            delivery.status, delivery.provider_id = "handed", receipt.provider_id
+            delivery.settled = await self.clock.now(session)
+            body = {"to": found.command.to, "text": sms.text}
+            session.add(
+                Message(
+                    patient_id=asked.patient,
+                    direction="out",
+                    key=asked.key,
+                    at=sms.attempted_at or delivery.settled,
+                    sealed=found.person.seal(f"message/out/{asked.key}", body),
+                )
+            )
+            return Delivered(status="handed")
+
+    async def _not_taken(self, asked: Deliver) -> None:
+        """The provider certainly did not take it: the next try begins afresh."""
+        async with self.database.begin() as session:
+            found = await _Planned.load(session, self.vault, asked, lock=True)
+            if found is not None and found.delivery.status == "attempting":
+                found.delivery.status = "planned"
+
+    async def _give_up(self, asked: Deliver, status: str, reason: str) -> Delivered:
+        async with self.database.begin() as session:
+            found = await _Planned.load(session, self.vault, asked, lock=True)
+            if found is None or found.delivery.status in SETTLED:
+                return Delivered(status="settled")
+            return await found.end(status, reason, await self.clock.now(session))
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A planned message within one transaction."""
+
+    patients: Patients
+    patient: Patient
+    person: PersonVault
+    delivery: Delivery
+    command: SendMessage
+
+    @classmethod
+    async def load(cls, session: AsyncSession, vault: Vault, asked: Deliver, *, lock: bool = False) -> _Planned | None:
+        patients = Patients(session, vault)
+        patient = await patients.get(asked.patient, lock=lock)
+        delivery = await session.get(Delivery, (asked.patient, asked.key))
+        if patient is None or delivery is None:
+            return None
+        try:
+            person = await patients.vault_of(asked.patient)
+        except LookupError:
+            return None
+        command = load_command(person.open(f"delivery/{asked.key}", delivery.sealed))
+        return cls(patients, patient, person, delivery, command) if isinstance(command, SendMessage) else None
+
+    def held_back(self, now: datetime) -> str:
+        """Why it must not go out any more, or nothing."""
+        if self.command.to == "on_call":
+            return ""
+        if self.patient.life in ENDED or (self.patient.life == "in_hospital" and not self.command.urgent):
+            return "ended"
+        # Read by its name, not as a State: the snapshot may be of an older engine, and the patient need not wait for a step.
+        state = self.person.open(STATE, self.patient.state) if self.patient.state else {}
+        if state.get("opted_out"):
+            return "opted_out"
+        if self.delivery.not_after is not None and now > self.delivery.not_after:
+            return "too_late"
+        return ""
+
+    async def end(self, status: str, reason: str, now: datetime) -> Delivered:
+        """Settle it as not sent, and let the patient's next step know."""
+        self.delivery.status, self.delivery.reason, self.delivery.settled = status, reason, now
+        event = MessageFailed(
+            id=f"{self.delivery.key}/{status}", at=now, learnt=now, key=self.delivery.key, reason=reason, to=self.command.to
+        )
+        await EventLog(self.patients.session, self.patient, self.person).append(event)
+        return Delivered(learnt=True, status=status)

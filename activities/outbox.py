@@ -1,0 +1,110 @@
+"""Carrying out what a step decided, in the step's own transaction: tasks, bookings, planned deliveries.
+
+Rule 1: nothing here talks to the outside; what must leave is planned as a delivery, by key, and handed over later.
+Rule 2: a key that is there already is not planned again, whatever the engine says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pathways.engine import commands
+from pathways.engine.commands import Command
+from pathways.serial import dump_command
+from records.bookings import Bookings
+from records.tables import Delivery, Patient, TaskRow
+from records.vault import PersonVault
+from workflows.contract import Handover
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A day was found for a visit."""
+
+    booking: str
+    day: date
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The commands of one step of one patient."""
+
+    session: AsyncSession
+    patient: Patient
+    person: PersonVault
+    now: datetime
+    today: date
+
+    async def carry_out(self, decided: Iterable[Command]) -> tuple[list[Handover], list[Booked]]:
+        """Write everything down; answers what is to be handed over, and the days that were booked."""
+        handovers: list[Handover] = []
+        booked: list[Booked] = []
+        bookings = Bookings(self.session)
+        for command in decided:
+            match command:
+                case commands.OpenTask():
+                    await self._open_task(command)
+                case commands.CloseTask():
+                    await self._close_task(command)
+                case commands.BookVisit():
+                    day = await bookings.book(self.patient, command.key, command.earliest, command.latest, today=self.today)
+                    booked.append(Booked(command.key, day))
+                case commands.ReleaseVisit():
+                    await bookings.release(self.patient, command.key)
+                case commands.SendMessage():
+                    handovers += await self._plan("message", command, command.not_after, command.urgent)
+                case commands.RequestReferral():
+                    handovers += await self._plan("referral", command, None, command.urgency == "emergency")
+                case commands.CancelReferral():
+                    handovers += await self._plan("referral", command, None, False)
+                case commands.RequestRefill() | commands.CancelRefill():
+                    handovers += await self._plan("refill", command, None, False)
+        await self.session.flush()
+        return handovers, booked
+
+    async def _plan(self, kind: str, command: Command, not_after: datetime | None, urgent: bool) -> list[Handover]:
+        if await self.session.get(Delivery, (self.patient.id, command.key)) is not None:
+            return []
+        self.session.add(
+            Delivery(
+                patient_id=self.patient.id,
+                key=command.key,
+                kind=kind,
+                status="planned",
+                planned=self.now,
+                not_after=not_after,
+                urgent=urgent,
+                sealed=self.person.seal(f"delivery/{command.key}", dump_command(command)),
+            )
+        )
+        return [Handover(command.key, kind, urgent)]
+
+    async def _open_task(self, command: commands.OpenTask) -> None:
+        if await self.session.get(TaskRow, (self.patient.id, command.key)) is not None:
+            return
+        self.session.add(
+            TaskRow(
+                patient_id=self.patient.id,
+                key=command.key,
+                care_team_id=self.patient.care_team_id,
+                kind=command.kind,
+                by=command.by,
+                pathway=command.pathway,
+                service=command.service,
+                about=command.about,
+                urgent=command.urgent,
+                due=command.due,
+                status="open",
+                opened=self.now,
+                sealed=self.person.seal(f"task/{command.key}", {"collects": list(command.collects)}),
+            )
+        )
+
+    async def _close_task(self, command: commands.CloseTask) -> None:
+        task = await self.session.get(TaskRow, (self.patient.id, command.key))
+        if task is not None and task.status == "open":
+            task.status, task.outcome, task.closed = "not_needed", command.why, self.now

@@ -1,0 +1,82 @@
+"""What a message says: places by their names in the records, days as people write them, in the patient's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from babel.dates import format_skeleton
+from ruamel.yaml import YAML
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from pathways.engine.commands import Part, SendMessage
+from pathways.language.wording import Wording, shipped_frames
+from records.patients import Profile
+from records.tables import CareTeam, Organisation, Patient, ReferralRow, RefillRow
+
+LOCALES = {"zh-Hans": "zh_Hans", "zh-Hant": "zh_Hant"}
+
+
+@cache
+def network_wording() -> Wording:
+    """What the network itself texts, outside any pathway."""
+    texts = YAML(typ="safe").load(Path(__file__).with_name("network_messages.yaml"))
+    return Wording({"": texts}, shipped_frames())
+
+
+def written(day: date, language: str) -> str:
+    """``17 March``, ``3月17日``: a day as a reader of ``language`` writes it."""
+    locale = LOCALES.get(language, language.split("-")[0])
+    return str(format_skeleton("MMMMd", day, locale=locale))
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """The wording of one patient's messages, within one transaction."""
+
+    session: AsyncSession
+    patient: Patient
+    profile: Profile
+    wording: Wording
+
+    async def text(self, command: SendMessage) -> str:
+        """The whole text. Raises NoWording."""
+        team = await self.session.get_one(CareTeam, self.patient.care_team_id)
+        centre = await self.session.get_one(Organisation, team.organisation_id)
+        language = self.patient.language
+        parts = [(part.pathway, part.template, await self._variables(part, language, team, centre)) for part in command.parts]
+        first_name = self.profile.first_name if command.to == "patient" else ""
+        return (self.wording | network_wording()).render(parts, language, centre.name, first_name)
+
+    async def _variables(self, part: Part, language: str, team: CareTeam, centre: Organisation) -> Mapping[str, str]:
+        named = {"place": centre.name, "phone": centre.phone, "emergency_number": team.emergency_number}
+        if part.day is not None:
+            named["day"] = written(part.day, language)
+        if part.about is not None:
+            named["hospital"] = await self._name(
+                select(Organisation.name)
+                .join(ReferralRow, ReferralRow.place_id == Organisation.id)
+                .where(ReferralRow.patient_id == self.patient.id, ReferralRow.referral == part.about)
+                .order_by(ReferralRow.asked.desc()),
+                kind="hospital",
+            )
+            named["pharmacy"] = await self._name(
+                select(Organisation.name)
+                .join(RefillRow, RefillRow.pharmacy_id == Organisation.id)
+                .where(RefillRow.patient_id == self.patient.id, RefillRow.refill == part.about)
+                .order_by(RefillRow.asked.desc()),
+                kind="pharmacy",
+            )
+        return named
+
+    async def _name(self, query: Select[str], *, kind: str) -> str:
+        """The place that was asked last, or the first in the network's order where none was asked yet."""
+        asked = (await self.session.scalars(query.limit(1))).first()
+        if asked is not None:
+            return asked
+        first = select(Organisation.name).where(Organisation.kind == kind).order_by(Organisation.rank, Organisation.id)
+        return (await self.session.scalars(first.limit(1))).first() or ""

@@ -1,0 +1,214 @@
+"""Taking a patient's next step: one activity, one transaction, the same answer however often it is asked.
+
+The transaction loads the state and the plan, lets the engine follow every event that has not been taken and everything that is
+due, and commits state, timeline, tasks, planned deliveries and the next due moment together, under (patient, step number).
+A second call with the same number finds the step and answers from it. There is no gap to own up to: nothing leaves the
+database in here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.outbox import Outbox
+from activities.plans import Plans
+from pathways.engine import Outcome, State, calendar, next_due, step
+from pathways.engine.commands import Reason
+from pathways.engine.events import AnyEvent, DueReached, VisitBooked
+from pathways.engine.plan import Plan
+from pathways.engine.state import SCHEMA
+from pathways.serial import OldSchema, dump_reason, dump_state, load_state
+from records.clock import Clock
+from records.database import Database
+from records.eventlog import EventLog
+from records.patients import STATE, Patients
+from records.tables import Patient, StepRow, TimelineRow
+from records.vault import PersonVault, Vault
+from workflows.contract import TAKE_STEP, Handover, Step, Taken
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine as steps use it. ``number`` is written into each step, so that a timeline tells which engine decided; it
+    goes up with what the engine decides.
+    """
+
+    number: str = "1"
+    step: Callable[[Plan, State, AnyEvent], Outcome] = step
+    next_due: Callable[[Plan, State], datetime | None] = next_due
+
+
+@dataclass(frozen=True)
+class StepActivities:
+    """All that taking a step needs, handed in once at start-up."""
+
+    database: Database
+    vault: Vault
+    plans: Plans
+    clock: Clock
+    engine: Engine = field(default_factory=Engine)
+
+    @activity.defn(name=TAKE_STEP)
+    async def take_step(self, asked: Step) -> Taken:
+        """Take step ``asked.number``, or say again what it came to. What stands in the way is put down as the patient's fault."""
+        try:
+            return await self._take(asked)
+        except Exception as fault:
+            await self._put_down(asked.patient, type(fault).__name__)  # its text may be personal
+            raise
+
+    async def _put_down(self, patient_id: str, fault: str) -> None:
+        with contextlib.suppress(SQLAlchemyError):  # the database itself may be what is away
+            async with self.database.begin() as session:
+                patient = await Patients(session, self.vault).get(patient_id, lock=True)
+                if patient is not None:
+                    patient.fault = fault
+
+    async def _take(self, asked: Step) -> Taken:
+        async with self.database.begin() as session:
+            patients = Patients(session, self.vault)
+            patient = await patients.get(asked.patient, lock=True)
+            if patient is None:
+                return Taken(next_step=asked.number, summary="unknown")
+            now = await self.clock.now(session)
+            driven = await self.clock.is_driven(session)
+            if asked.number <= patient.last_step:
+                return _answer(patient, await _handed_over_since(session, asked), now, driven=driven)
+            try:
+                person = await patients.vault_of(patient.id)
+            except LookupError:
+                return Taken(next_step=asked.number, summary="forgotten")
+            turn = _Step(session, patient, person, self.plans, now, self.engine)
+            return _answer(patient, await turn.take(), now, driven=driven)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step being taken."""
+
+    session: AsyncSession
+    patient: Patient
+    person: PersonVault
+    plans: Plans
+    now: datetime
+    engine: Engine
+
+    async def take(self) -> list[Handover]:
+        log = EventLog(self.session, self.patient, self.person)
+        waiting = await log.untaken()
+        is_due = self.patient.next_due is not None and self.patient.next_due <= self.now
+        if not waiting and not is_due:
+            return []
+        plan, _ = await self.plans.of(self.session, self.patient.id)
+        state = await self._state(log, plan)
+        number = self.patient.last_step + 1
+        events: list[AnyEvent] = [event for _, event in waiting]
+        events.append(DueReached(id=f"due/{number}", at=self.now, learnt=self.now))
+        handovers: list[Handover] = []
+        reasons: list[Reason] = []
+        for event in events:  # grows while bookings are answered
+            outcome = self.engine.step(plan, state, event)
+            state = outcome.state
+            reasons += outcome.reasons
+            outbox = Outbox(self.session, self.patient, self.person, self.now, calendar.local_day(self.now, state.person.timezone))
+            planned, booked = await outbox.carry_out(outcome.commands)
+            handovers += planned
+            for booking in booked:
+                answer = VisitBooked(
+                    id=f"{booking.booking}/booked", at=self.now, learnt=self.now, booking=booking.booking, day=booking.day
+                )
+                if await log.append(answer):
+                    events.append(answer)
+        for row, _ in waiting:
+            row.step = number
+        self.patient.taken_event = self.patient.last_event
+        self._write(plan, state, number, len(waiting), handovers, reasons)
+        return handovers
+
+    async def _state(self, log: EventLog, plan: Plan) -> State:
+        if self.patient.state is None:
+            return State(patient=self.patient.id)
+        try:
+            return load_state(self.person.open_bytes(STATE, self.patient.state))
+        except OldSchema:
+            return await self._refold(log, plan)
+
+    async def _refold(self, log: EventLog, plan: Plan) -> State:
+        """The engine's state has another shape than the one that was kept: fold the events again, up to the last step."""
+        state = State(patient=self.patient.id)
+        for event in (await log.all())[: self.patient.taken_event]:
+            state = self.engine.step(plan, state, event).state
+        last = await self.session.get(StepRow, (self.patient.id, self.patient.last_step))
+        if last is None:
+            return state
+        # What fell due after the last event was done then: it must not be done, or told, once more.
+        return self.engine.step(plan, state, DueReached(id=f"due/{last.step}", at=last.at, learnt=last.at)).state
+
+    def _write(
+        self, plan: Plan, state: State, number: int, events: int, handovers: Sequence[Handover], reasons: Sequence[Reason]
+    ) -> None:
+        patient = self.patient
+        patient.state, patient.state_schema = self.person.seal(STATE, dump_state(state)), SCHEMA
+        patient.life, patient.reach, patient.tag = state.life, state.reach, worst_tag(plan, state)
+        patient.timezone = state.person.timezone
+        patient.next_due = self.engine.next_due(plan, state)
+        patient.last_step, patient.fault = number, None
+        self.session.add(
+            StepRow(
+                patient_id=patient.id,
+                step=number,
+                at=self.now,
+                engine=self.engine.number,
+                events=events,
+                summary=patient.tag or patient.life,
+                deliveries=[f"{h.kind}|{int(h.urgent)}|{h.key}" for h in handovers],
+            )
+        )
+        for line, reason in enumerate(reasons):
+            self.session.add(
+                TimelineRow(
+                    patient_id=patient.id,
+                    step=number,
+                    line=line,
+                    at=reason.at,
+                    code=reason.code,
+                    held_back=reason.held_back,
+                    sealed=self.person.seal(f"timeline/{number}/{line}", dump_reason(reason)),
+                )
+            )
+
+
+def worst_tag(plan: Plan, state: State) -> str | None:
+    """The worst tag over the patient's pathways."""
+    ranked = [
+        (pathway.tags.index(course.tag), course.tag)
+        for name, course in state.courses.items()
+        if (pathway := plan.pathways.get(name)) is not None and course.tag is not None
+    ]
+    return min(ranked)[1] if ranked else None
+
+
+async def _handed_over_since(session: AsyncSession, asked: Step) -> list[Handover]:
+    """What steps that are taken already planned: one step's where a worker died, several where Temporal's memory was lost."""
+    steps = select(StepRow).where(StepRow.patient_id == asked.patient, StepRow.step >= asked.number).order_by(StepRow.step)
+    return [_handover(text) for row in await session.scalars(steps) for text in row.deliveries]
+
+
+def _handover(text: str) -> Handover:
+    kind, urgent, key = text.split("|", 2)
+    return Handover(key, kind, urgent == "1")
+
+
+def _answer(patient: Patient, handovers: list[Handover], now: datetime, *, driven: bool) -> Taken:
+    due_in: float | None = None
+    if patient.next_due is not None and not driven:
+        due_in = max(0.0, (patient.next_due - now).total_seconds()) + 0.01
+    return Taken(next_step=patient.last_step + 1, due_in=due_in, handovers=handovers, summary=patient.tag or patient.life)

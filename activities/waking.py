@@ -1,0 +1,67 @@
+"""Telling a patient's workflow that something was written to the event log.
+
+Rule 1: the event is stored before anybody is woken; a wake-up that fails loses time, never the event.
+Rule 2: waking starts the workflow where there is none, so that nobody has to know whether it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from workflows.contract import PATIENT, PATIENTS_QUEUE, SETTLE, WAKE, Pace, PatientStart, patient_workflow_id
+
+#: Longer than the ten seconds that the first touch after a worker was killed may take.
+SETTLES_WITHIN = timedelta(seconds=15)
+
+
+class NotWoken(RuntimeError):
+    """Temporal is away; the event is stored, and housekeeping wakes the patient later."""
+
+
+@dataclass(frozen=True)
+class Waker:
+    """Wakes patients. ``pace`` and ``task_timeout`` (how soon a dead worker's turn is given to another) hold for workflows
+    that are started here; those that run keep theirs.
+    """
+
+    client: Client
+    pace: Pace = field(default_factory=Pace)
+    task_timeout: timedelta | None = None  # None: the server's own, ten seconds
+
+    async def wake(self, patient: str, *, next_step: int = 1) -> None:
+        """Wake, and start where needed; nobody waits for the outcome. Raises NotWoken."""
+        try:
+            await self.client.start_workflow(
+                PATIENT,
+                PatientStart(patient, next_step, self.pace),
+                id=patient_workflow_id(patient),
+                task_queue=PATIENTS_QUEUE,
+                start_signal=WAKE,
+                task_timeout=self.task_timeout,
+                rpc_timeout=SETTLES_WITHIN,
+            )
+        except RPCError as away:
+            raise NotWoken(str(away.status)) from away
+
+    async def settle(self, patient: str, *, next_step: int = 1) -> None:
+        """Wake, and wait until everything stored so far has been taken. Raises NotWoken."""
+        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
+            PATIENT,
+            PatientStart(patient, next_step, self.pace),
+            id=patient_workflow_id(patient),
+            task_queue=PATIENTS_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=self.task_timeout,
+        )
+        try:
+            await self.client.execute_update_with_start_workflow(
+                SETTLE, start_workflow_operation=start, rpc_timeout=SETTLES_WITHIN, result_type=int
+            )
+        except (RPCError, WorkflowUpdateFailedError, TimeoutError) as away:
+            raise NotWoken(type(away).__name__) from away

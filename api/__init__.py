@@ -1,0 +1,1 @@
+"""The API: REST routes and the console's pages, over records and activities."""

@@ -1,0 +1,134 @@
+"""Decision tables: the first row that holds decides, and what cannot be known never counts as false.
+
+Rule 1: a row that is true whatever the missing values hold decides, unless an earlier row that cannot be told
+        would conclude something else.
+Rule 2: otherwise the table's own ``incomplete`` row answers.
+Rule 3: every answer carries what it read and what it missed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pathways.engine.calendar import age_on
+from pathways.engine.conditions import Expression, NotKnown
+from pathways.engine.events import Readings, Value
+from pathways.engine.plan import Decision, Pathway, Reading, Row, Table
+from pathways.engine.state import Course, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a table says. ``decision`` is None only where a table without an ``incomplete`` row could not tell."""
+
+    row: Row | None
+    decision: Decision | None
+    inputs: Mapping[str, Value]
+    missing: tuple[str, ...] = ()
+
+
+def facts(
+    pathway: Pathway,
+    person: Person,
+    course: Course | None,
+    readings: Readings,
+    *,
+    on: date,
+    medicines: tuple[str, ...] = (),
+    given: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """Everything a condition may ask, by name; a missing one is left out.
+
+    An optional reading that was not taken says nothing: a number becomes NaN (no comparison with it is true),
+    yes or no becomes no, choices become none. ``given`` overrides any name, derived values too.
+    """
+    known: dict[str, object] = {"conditions": list(person.conditions), "medicines": list(medicines), "sex": person.sex}
+    if person.born is not None:
+        known["age"] = age_on(person.born, on)
+    if course is not None and course.tag is not None:
+        known["tag"] = course.tag
+    for name, reading in pathway.readings.items():
+        value = readings.get(name)
+        if value is not None:
+            known[name] = _own_words(reading, value) if isinstance(value, tuple) else value
+        elif reading.optional:
+            known[name] = {"number": math.nan, "yes_no": False, "choices": [], "list": []}[reading.kind]
+    previous = course.previous if course is not None else {}
+    known["previous"] = {name: previous.get(name) for name in pathway.values}
+    overrides = given or {}
+    known |= {name: value for name, value in overrides.items() if value is not None}
+    for name, expression in pathway.values.items():
+        if name not in overrides:
+            value_or_not = expression.value(known)
+            if not isinstance(value_or_not, NotKnown):
+                known[name] = value_or_not
+    return known
+
+
+def _own_words(reading: Reading, words: tuple[str, ...]) -> list[str]:
+    """One visit serves several pathways: a danger sign that only another pathway lists is that pathway's to act on."""
+    return [word for word in words if word in reading.choices or not reading.choices]
+
+
+def assess(pathway: Pathway, table: Table, known: Mapping[str, object]) -> Answer:
+    """Let ``table`` decide over ``known`` facts."""
+    untold: list[Row] = []
+    for row in table.rows:
+        if row.when is None:
+            continue
+        held = row.when.holds(known)
+        if held and all(earlier.decision == row.decision for earlier in untold):
+            return Answer(row, pathway.decisions[row.decision], _read(pathway, row.when, known))
+        if held:
+            break
+        if held is None:
+            untold.append(row)
+    missing = tuple(sorted({name for row in untold if row.when for name in _missing(pathway, row.when, known)}))
+    for row in table.rows:
+        if row.incomplete:
+            return Answer(row, pathway.decisions[row.decision], {}, missing)
+    return Answer(None, None, {}, missing)
+
+
+def yes_no_values(pathway: Pathway, known: Mapping[str, object]) -> dict[str, bool]:
+    """The derived yes/no values, which the next follow-up may ask for as ``previous``."""
+    return {name: value for name in pathway.values if isinstance(value := known.get(name), bool)}
+
+
+def _names(pathway: Pathway, expression: Expression) -> set[str]:
+    """The names that an expression rests on, through derived values."""
+    names: set[str] = set()
+    for name in expression.names:
+        names.add(name)
+        if name in pathway.values:
+            names |= _names(pathway, pathway.values[name])
+    return names
+
+
+def _read(pathway: Pathway, expression: Expression, known: Mapping[str, object]) -> dict[str, Value]:
+    read: dict[str, Value] = {}
+    for name in sorted(_names(pathway, expression)):
+        value = known.get(name)
+        if name in {"previous", "medicines"} or value is None or (isinstance(value, float) and math.isnan(value)):
+            continue
+        if (fact := plain(value)) is not None:
+            read[name] = fact
+    if "previous" in expression.names:
+        previous = known.get("previous")
+        if isinstance(previous, Mapping):
+            read |= {f"previous.{name}": value for name, value in previous.items() if isinstance(value, bool)}
+    return read
+
+
+def _missing(pathway: Pathway, expression: Expression, known: Mapping[str, object]) -> set[str]:
+    return {name for name in _names(pathway, expression) if name not in known and name not in pathway.values}
+
+
+def plain(value: object) -> Value | None:
+    """A fact as an event may carry it."""
+    if isinstance(value, list | tuple):
+        return tuple(str(item) for item in value)
+    return value if isinstance(value, bool | str) else float(value) if isinstance(value, int | float) else None

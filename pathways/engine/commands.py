@@ -1,0 +1,152 @@
+"""What is to be done: imperatives, each with a key that is the same however often the step is taken again.
+
+Rule 1: the engine decides that and why; it never learns how a command is carried out.
+Rule 2: no key is ever emitted twice in a patient's life; ``CloseTask`` and ``ReleaseVisit`` name what they undo by its own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from pathways.engine.events import Value
+from pathways.engine.plan import Role
+
+Recipient = Literal["patient", "carer", "on_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One body of a message: which template of which pathway, with what it speaks of. ``about`` names a referral or refill."""
+
+    pathway: str
+    template: str
+    day: date | None = None
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Text somebody now. Several parts make one message. After ``not_after`` it is of no use and is dropped."""
+
+    key: str
+    to: Recipient
+    parts: tuple[Part, ...]
+    not_after: datetime
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """Ask a person of the care team. ``due``: the last day, in the patient's time zone."""
+
+    key: str
+    kind: str
+    by: Role
+    due: date
+    pathway: str = ""
+    service: str = ""
+    urgent: bool = False
+    about: str | None = None
+    collects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTask:
+    """The task is no longer needed; ``why`` is a code."""
+
+    key: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookVisit:
+    """Find a working day with room between ``earliest`` and ``latest``; answered with ``VisitBooked``."""
+
+    key: str
+    pathway: str
+    service: str
+    earliest: date
+    latest: date
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseVisit:
+    """The booked day is free again."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReferral:
+    """Ask a place to see the patient. ``attempt`` 1 is the first place in the network's order, 2 the next."""
+
+    key: str
+    referral: str
+    to: str
+    urgency: str
+    attempt: int
+    pathway: str
+    row: str
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReferral:
+    """The place need not see the patient any more."""
+
+    key: str
+    referral: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefill:
+    """Ask a pharmacy to prepare ``medicine``. ``runs_out``: the first day without."""
+
+    key: str
+    refill: str
+    medicine: str
+    attempt: int
+    pathway: str
+    runs_out: date
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRefill:
+    """The pharmacy need not prepare it any more."""
+
+    key: str
+    refill: str
+    why: str
+
+
+Command = (
+    SendMessage | OpenTask | CloseTask | BookVisit | ReleaseVisit | RequestReferral | CancelReferral | RequestRefill | CancelRefill
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something was done, or not done (``held_back``), in codes and inputs that a person can be shown.
+
+    ``because`` is the row's own wording by language; ``inputs`` are what the row read; ``missing`` what it could not read.
+    """
+
+    at: datetime
+    code: str
+    pathway: str = ""
+    version: str = ""
+    service: str = ""
+    row: str = ""
+    decision: str = ""
+    key: str = ""
+    held_back: str = ""
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    because: Mapping[str, str] = field(default_factory=dict)
+    cites: str = ""
+    detail: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,246 @@
+"""What has happened to a patient: past tense, with the moment it happened and the moment it was learnt.
+
+Rule 1: an event is a fact; it is stored before anything is decided on it, and never changed.
+Rule 2: ``id`` is the same however often the same fact is reported.
+Rule 3: no name, address or phone number: an event holds what the engine decides on, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Value = float | bool | str | tuple[str, ...]  # a number in the reading's unit, yes or no, or chosen words
+Readings = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A reading known from before: its value and the day it was taken."""
+
+    value: Value
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Medicine handed out: ``days`` of supply from ``on``."""
+
+    medicine: str
+    on: date
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """``at``: when it happened; ``learnt``: when we were told (both aware, UTC)."""
+
+    id: str
+    at: datetime
+    learnt: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled(Event):
+    """A person joins with what is known of their past."""
+
+    pathways: tuple[str, ...]
+    born: date | None = None
+    sex: str = "unknown"
+    conditions: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    phone: bool = True
+    carer: bool = False
+    tag: str | None = None
+    last_visit: date | None = None
+    readings: Mapping[str, Known] = field(default_factory=dict)
+    done: Mapping[str, date] = field(default_factory=dict)  # service name to the day it was last done
+    fills: tuple[Fill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathwaysChanged(Event):
+    """The pathways that the patient is on from now."""
+
+    pathways: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonChanged(Event):
+    """Something about the person is now different; None leaves it as it was."""
+
+    conditions: tuple[str, ...] | None = None
+    timezone: str | None = None
+    phone: bool | None = None
+    carer: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitCompleted(Event):
+    """A face-to-face visit took place. It serves every follow-up the person has, and the services named in ``done``."""
+
+    readings: Readings = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingReceived(Event):
+    """Readings without a visit. ``staff`` completes a visit whose readings were missing; ``home`` only informs."""
+
+    readings: Readings
+    source: Literal["home", "laboratory", "hospital", "staff"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCompleted(Event):
+    """A screening (laboratory, examination) was done."""
+
+    service: str
+    readings: Readings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMade(Event):
+    """Somebody called the patient. A call never counts as a visit. ``day``: the visit day agreed on the phone."""
+
+    outcome: Literal["reached", "no_answer", "wrong_number", "refused"]
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskClosed(Event):
+    """Somebody finished a task. ``outcome`` is the task's own word (``done``, ``found``, ``not_found`` ...)."""
+
+    task: str
+    outcome: str = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralDecided(Event):
+    """A clinician confirmed, or declined, a referral that waited for them."""
+
+    referral: str
+    approved: bool
+
+
+ReferralStage = Literal["received", "accepted", "refused", "booked", "attended", "not_attended", "completed", "nowhere"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralMoved(Event):
+    """The place that was asked answered. ``nowhere``: no place is left that could be asked."""
+
+    referral: str
+    stage: ReferralStage
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefillMoved(Event):
+    """The pharmacy answered. ``nowhere``: no other pharmacy is left that could be asked."""
+
+    refill: str
+    stage: Literal["received", "ready", "out_of_stock", "refused", "nowhere"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispensed(Event):
+    """Medicine was handed to the patient."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerReceived(Event):
+    """The patient answered a message; already read, never guessed."""
+
+    kind: Literal["confirm", "another_day", "stop", "start", "reading", "danger", "text"]
+    readings: Readings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFailed(Event):
+    """A message did not arrive and will not."""
+
+    key: str
+    reason: str
+    to: Literal["patient", "carer", "on_call"] = "patient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitBooked(Event):
+    """Records found a day with room for a ``BookVisit``."""
+
+    booking: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueReached(Event):
+    """Time has passed: everything due up to ``at`` is to be done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hospitalised(Event):
+    """In hospital: contacts rest until the discharge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discharged(Event):
+    """Back from hospital."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(Event):
+    """Care rests on the patient's wish, until ``until`` or until resumed."""
+
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """Care goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedAway(Event):
+    """Left the network's area."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn(Event):
+    """Does not want to be followed any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Died(Event):
+    """Has died."""
+
+
+AnyEvent = (
+    Enrolled
+    | PathwaysChanged
+    | PersonChanged
+    | VisitCompleted
+    | ReadingReceived
+    | ServiceCompleted
+    | CallMade
+    | TaskClosed
+    | ReferralDecided
+    | ReferralMoved
+    | RefillMoved
+    | Dispensed
+    | AnswerReceived
+    | MessageFailed
+    | VisitBooked
+    | DueReached
+    | Hospitalised
+    | Discharged
+    | Paused
+    | Resumed
+    | MovedAway
+    | Withdrawn
+    | Died
+)

@@ -1,0 +1,222 @@
+"""Life as it is: in hospital and back, paused, moved away, withdrawn, died, lost and found again.
+
+Rule 1: lost contact is a state with a recovery step; it is never *completed*, and it never ends what is due.
+Rule 2: whoever rests (hospital, pause) is looked after: a task asks about them until they are back.
+Rule 3: for those who have died, withdrawn or moved away everything open is closed, and nothing is ever sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from pathways.engine import contacts, referrals, refills, visits
+from pathways.engine.commands import ReleaseVisit
+from pathways.engine.events import Enrolled
+from pathways.engine.plan import TaskSpec
+from pathways.engine.state import ENDED, Course, Life, Person
+from pathways.engine.turn import Turn
+
+REST_CHECKED_EVERY = timedelta(days=30)
+LONGEST_PAUSE = timedelta(days=366)
+BACK_WITHIN = 7  # days from coming back to the next visit
+
+
+def enrolled(turn: Turn, event: Enrolled) -> None:
+    """A person joins, or comes back after having left."""
+    state = turn.state
+    if state.life in ("active", "paused", "in_hospital", "died"):
+        turn.because("already_known", held_back=state.life)
+        return
+    for name in list(state.courses):  # of an earlier time with us: what was due then is worked out anew
+        del state.courses[name]
+    state.life, state.life_since, state.life_until, state.life_checks = "active", turn.now, None, 0
+    state.reach, state.reach_since = "reachable", None
+    state.person = Person(event.born, event.sex, tuple(event.conditions), event.timezone)
+    state.phone, state.carer = event.phone, event.carer
+    for name, reading in event.readings.items():
+        visits.remember(turn, {name: reading.value}, min(reading.on, turn.today))
+    turn.because("enrolled", detail={"pathways": ", ".join(event.pathways)})
+    join(turn, event.pathways, last_visit=event.last_visit, enrolment=event)
+    refills.taken_over(turn, event.fills)
+
+
+def join(turn: Turn, pathways: tuple[str, ...], *, last_visit: date | None = None, enrolment: Enrolled | None = None) -> None:
+    """Be on exactly these pathways; leaving one leaves the others whole."""
+    for name in [name for name in turn.state.courses if name not in pathways]:
+        for occurrence in turn.state.courses.pop(name).services.values():
+            if occurrence.booking is not None:
+                turn.emit(ReleaseVisit(occurrence.booking))
+        for medicine in [m for m, supply in turn.state.supplies.items() if supply.pathway == name]:
+            refills.hand_over(turn, medicine, "left_pathway")
+        for task in [task for task in turn.state.tasks.values() if task.pathway == name and task.about not in turn.state.referrals]:
+            turn.close_tasks("left_pathway", pathway=name, kinds=(task.kind,), about=task.about, service=task.service)
+        turn.because("left_pathway", pathway=name)
+    new = [name for name in pathways if name not in turn.state.courses]
+    for name in new:
+        pathway = turn.pathway(name)
+        if pathway is None:
+            turn.because("unknown_pathway", held_back="not_in_plan", detail={"pathway": name})
+            continue
+        turn.state.courses[name] = Course(version=pathway.version)
+    for name in new:
+        pathway = turn.pathway(name)
+        if pathway is not None:
+            done = enrolment.done if enrolment else {}
+            visits.begin(turn, pathway, last_visit=last_visit, done=done, tag=enrolment.tag if enrolment else None)
+    if not turn.state.courses:
+        turn.because("on_no_pathway", held_back="nothing_to_follow")
+        turn.open_task(TaskSpec("choose_pathway", "coordinator", 7))
+    adopt(turn)
+    _even_out(turn)
+
+
+def adopt(turn: Turn) -> None:
+    """Move to the versions that the plan now holds: what is due stays due, new services begin, those that are gone end."""
+    for name, course in list(turn.state.courses.items()):
+        pathway = turn.pathway(name)
+        if pathway is None or course.version == pathway.version:
+            continue
+        turn.course(name, version=pathway.version, tag=course.tag if course.tag in pathway.tags else None)
+        turn.because("version_changed", pathway=name, detail={"from": course.version, "to": pathway.version})
+    visits.revise(turn)
+
+
+def _even_out(turn: Turn) -> None:
+    """The worst tag sets the rhythm, also where a later pathway brought it: what was due moves nearer, never further."""
+    for pathway, service in turn.active_services("follow_up"):
+        occurrence = turn.occurrence(pathway.name, service.name)
+        limit = turn.today + timedelta(days=service.every.on(turn.worst_tag))
+        if occurrence is not None and occurrence.due > limit:
+            visits.plan_next(turn, pathway, service, limit, last=occurrence.last, code="due_sooner")
+
+
+def end(turn: Turn, life: Life) -> None:
+    """Died, withdrawn, moved away: close everything."""
+    if turn.state.life in ENDED:
+        if life == "died" and turn.state.life != "died":
+            _set(turn, life)
+            return
+        turn.because("already_ended", held_back=turn.state.life)
+        return
+    _set(turn, life)
+    turn.close_tasks(life)
+    for key in list(turn.state.referrals):
+        referrals.cancel(turn, key, life)
+    for medicine in list(turn.state.supplies):
+        refills.forget(turn, medicine, life)
+    _release_visits(turn)
+    turn.state.waiting = ()
+    turn.outbox.clear()
+
+
+def rest(turn: Turn, life: Life, until: date | None = None) -> None:
+    """In hospital or paused: contacts rest, nothing that is due is dropped."""
+    if turn.state.life in ENDED or turn.state.life == "not_enrolled":
+        turn.because("not_rested", held_back=turn.state.life)
+        return
+    if life == "paused" and turn.state.life == "in_hospital":
+        turn.because("not_rested", held_back="in_hospital")
+        turn.open_task(TaskSpec("ask_about_pause", "health_manager", 7))
+        return
+    _set(turn, life, min(until, turn.today + LONGEST_PAUSE) if until is not None else None)
+    turn.close_tasks(life, kinds=visits.CHASING)
+    _release_visits(turn)
+    turn.state.waiting = ()
+
+
+def back(turn: Turn, *rests: Life) -> None:
+    """Back from one of these ``rests`` (hospital, pause): what fell due meanwhile is due soon."""
+    if turn.state.life not in rests:
+        turn.because("not_resumed", held_back=turn.state.life)
+        return
+    came_from = turn.state.life
+    _set(turn, "active")
+    turn.close_tasks("back", kinds=("check_on_rest",))
+    soon = turn.today + timedelta(days=BACK_WITHIN)
+    _bring_forward(turn, soon, always=came_from == "in_hospital")
+
+
+def _bring_forward(turn: Turn, soon: date, *, always: bool) -> None:
+    for pathway, service in turn.active_services("follow_up", "screening", "message"):
+        occurrence = turn.occurrence(pathway.name, service.name)
+        if occurrence is None:
+            continue
+        if occurrence.due <= soon or (always and service.kind == "follow_up"):
+            visits.plan_next(turn, pathway, service, soon, last=occurrence.last, code="due_again")
+
+
+def found(turn: Turn) -> None:
+    """A sign of life: whoever was unreachable is back on the path, and what was missed is due soon."""
+    if turn.state.reach != "unreachable":
+        return
+    turn.state.reach, turn.state.reach_since = "reachable", turn.now
+    turn.close_tasks("found", kinds=visits.CHASING)
+    turn.because("found_again")
+    _bring_forward(turn, turn.today + timedelta(days=BACK_WITHIN), always=False)
+
+
+def lost(turn: Turn) -> None:
+    """Nobody could reach the patient."""
+    if turn.state.reach == "unreachable":
+        return
+    turn.state.reach, turn.state.reach_since, turn.state.searches = "unreachable", turn.now, 0
+    turn.because("unreachable")
+    search(turn)
+
+
+def search(turn: Turn) -> None:
+    """The recovery step of somebody who is lost; it comes again until they are found."""
+    turn.state.searches += 1
+    turn.open_task(TaskSpec("search", "health_manager", 14))
+
+
+def check_on(turn: Turn) -> None:
+    """Ask after somebody who rests."""
+    turn.state.life_checks += 1
+    turn.open_task(TaskSpec("check_on_rest", "health_manager", 7))
+
+
+def sign_of_life(turn: Turn) -> None:
+    """An answer, a reading, a call that was taken."""
+    found(turn)
+
+
+def wrong_number(turn: Turn) -> None:
+    """The number is somebody else's: nothing is sent there any more."""
+    turn.state.phone = False
+    turn.because("phone_wrong")
+    turn.open_task(TaskSpec("find_number", "health_manager", 3))
+
+
+def message_failed(turn: Turn, to: str, reason: str, key: str) -> None:
+    """A text did not arrive and will not: the number may be dead, so somebody calls."""
+    turn.because("message_failed", key=key, held_back=reason)
+    if turn.state.reach == "unreachable" and to != "on_call":
+        return  # the search is on
+    if to == "carer" and reason in ("no_such_number", "landline"):
+        turn.state.carer = False
+        turn.open_task(TaskSpec("find_number", "health_manager", 3))
+    elif to == "patient" and reason in ("no_such_number", "landline"):
+        turn.state.phone = False
+        turn.open_task(TaskSpec("find_number", "health_manager", 3))
+    elif to == "patient" and reason == "opted_out":
+        contacts.stop(turn)
+    elif to == "on_call":
+        turn.open_task(TaskSpec("on_call_not_told", "coordinator", 0), urgent=True)
+    elif reason != "too_late" and turn.state.life == "active":
+        contacts.call_instead(turn, "", key, reason)
+
+
+def _set(turn: Turn, life: Life, until: date | None = None) -> None:
+    turn.because(f"life_{life}", detail={"until": until.isoformat()} if until else {})
+    turn.state.life, turn.state.life_since, turn.state.life_until = life, turn.now, until
+    turn.state.life_checks = 0
+
+
+def _release_visits(turn: Turn) -> None:
+    for pathway, service in turn.active_services("follow_up"):
+        occurrence = turn.occurrence(pathway.name, service.name)
+        if occurrence is not None and occurrence.booking is not None:
+            turn.emit(ReleaseVisit(occurrence.booking))
+            turn.set_occurrence(pathway.name, service.name, replace(occurrence, booking=None, booked=None))

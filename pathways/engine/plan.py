@@ -1,0 +1,195 @@
+"""What a patient is to be followed by: pathways as the compiler of the language hands them to the engine.
+
+Rule 1: a plan is immutable, and holds no text that only people read beyond titles and reasons; wording lives with the language.
+Rule 2: every day count is calendar days in the patient's own time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from typing import Literal
+
+from pathways.engine.conditions import Expression
+
+Text = Mapping[str, str]  # language code (en, zh-Hans ...) to wording
+
+#: What somebody in the care team, or outside it, is asked for.
+Role = Literal["health_manager", "doctor", "pharmacist", "coordinator", "on_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByTag:
+    """A number of days that may depend on the risk tag: ``ByTag({"red": 15, "green": 90})`` or the same for all."""
+
+    days: Mapping[str, int] = field(default_factory=dict)
+    always: int | None = None
+
+    def on(self, tag: str | None) -> int:
+        """Days for ``tag``; for a patient without a tag, the shortest that any tag allows."""
+        if self.always is not None:
+            return self.always
+        return self.days[tag] if tag is not None and tag in self.days else min(self.days.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something measured or asked. ``optional``: taken only when indicated, so its absence says nothing."""
+
+    name: str
+    kind: Literal["number", "choices", "yes_no", "list"]
+    unit: str | None = None
+    loinc: tuple[str, ...] = ()
+    plausible: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    label: Text = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """Work for a person: ``within`` days from the moment it is opened."""
+
+    kind: str
+    by: Role
+    within: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferSpec:
+    """Ask for a referral by the pathway's referral service ``service``.
+
+    With ``confirm``, a clinician of that role decides first; after ``confirm_within`` without an answer it goes out by itself.
+    """
+
+    service: str
+    urgency: str
+    confirm: Role | None = None
+    confirm_within: timedelta = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a row concludes, named by the specification's word (``ROUTINE``). ``tag`` None keeps the tag there is."""
+
+    name: str
+    title: Text = field(default_factory=dict)
+    tag: str | None = None
+    within: int | None = None
+    refer: ReferSpec | None = None
+    open_tasks: tuple[TaskSpec, ...] = ()
+    send: str | None = None
+    alert: Role | None = None  # told at once, at any hour
+    months: int | None = None  # for screening tables that speak in months; shown, and due in 30.4 days each
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a decision table. ``incomplete`` marks the row that answers when the facts at hand decide nothing."""
+
+    id: str
+    decision: str
+    when: Expression | None = None
+    incomplete: bool = False
+    because: Text = field(default_factory=dict)
+    basis: str = "product"  # "spec", "product", or both in words
+    cites: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """First row that holds decides."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """Text the patient ``offset`` days from the day (negative: before). Sent only while the service is not done."""
+
+    offset: int
+    send: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What happens ``after`` days past the day without the service being done. ``again``: every so many days from then on."""
+
+    after: ByTag
+    open_task: TaskSpec | None = None
+    send: str | None = None
+    mark: Literal["unreachable"] | None = None
+    again: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A recurring service. Which fields matter depends on ``kind``; the language's checks see to it that they are there."""
+
+    name: str
+    kind: Literal["follow_up", "screening", "referral", "refill", "message"]
+    title: Text = field(default_factory=dict)
+    by: Role = "health_manager"
+    when: Expression | None = None  # whom it is for; None: everybody on the pathway
+    # follow_up, screening, message
+    every: ByTag = ByTag(always=365)
+    first: int = 14  # days from enrolment, when nothing is known of the past
+    early: ByTag = ByTag(always=0)  # how many days before its due day it may be booked
+    opens: int = 0  # screening: days before due on which the task is opened
+    collects: tuple[str, ...] = ()
+    decide: str | None = None
+    at_enrolment: str | None = None
+    fresh: int = 90  # days for which a reading known at enrolment may decide
+    remind: tuple[Reminder, ...] = ()
+    if_missed: tuple[Escalation, ...] = ()
+    send: str | None = None  # message
+    # refill
+    request: int = 7  # days of supply left when it is asked for
+    medicines: tuple[str, ...] = ()
+    # referral
+    to: Literal["hospital", "centre", "clinic"] = "hospital"
+    answer_within: Mapping[str, timedelta] = field(default_factory=dict)  # urgency to how long silence is accepted
+    check_back: int = 14
+    says: Mapping[str, str] = field(default_factory=dict)  # stage (requested, booked, ready ...) to message
+
+
+@dataclass(frozen=True, slots=True)
+class Pathway:
+    """One version of one pathway, named by the hash of its text."""
+
+    name: str
+    version: str
+    title: Text
+    basis: str
+    enrol_when: Expression
+    tags: tuple[str, ...]  # worst first
+    readings: Mapping[str, Reading]
+    values: Mapping[str, Expression]  # derived, in the order in which they may use each other
+    decisions: Mapping[str, Decision]
+    tables: Mapping[str, Table]
+    services: Mapping[str, Service]
+    home_readings: str | None = None  # the table a reading sent from home goes through
+    urgent_messages: frozenset[str] = frozenset()  # sent at any hour, never capped
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRules:
+    """When a patient may be texted, in their own time zone, and how often for routine matters."""
+
+    opens: time = time(9, 0)
+    spread_minutes: int = 90  # within which one patient's moment falls, so that nine o'clock is no storm
+    closes: time = time(20, 0)
+    weekly_cap: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All pathways that a patient is on, and the rules of contact."""
+
+    pathways: Mapping[str, Pathway]
+    contact: ContactRules = ContactRules()
+    merge_visits_within: int = 14  # a follow-up due so soon after another is done with it
+    search_again: int = 30  # days between searches for someone who is unreachable

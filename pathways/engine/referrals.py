@@ -1,0 +1,253 @@
+"""Referrals: asked, answered, attended, reported on, and checked on by us whatever the hospital says.
+
+Rule 1: delivery is not acceptance, acceptance is not attendance; a referral is closed on evidence only.
+Rule 2: silence is noticed: every stage that waits for somebody has its time limit, and the check-back comes whatever is reported.
+Rule 3: one referral per reason: a second row that asks for the same place while one is open does not double it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from pathways.engine import calendar, contacts
+from pathways.engine.assess import plain
+from pathways.engine.commands import CancelReferral, RequestReferral
+from pathways.engine.events import ReferralStage
+from pathways.engine.plan import Pathway, ReferSpec, Service, TaskSpec
+from pathways.engine.state import Referral
+from pathways.engine.turn import Turn
+
+ORDER = ("to_confirm", "requested", "received", "accepted", "booked", "not_attended", "attended", "completed")
+CLOSING = frozenset({"completed", "not_needed"})  # a check-back's outcomes that are evidence enough
+BOOKED_AT_MOST = timedelta(days=366)
+ACCEPTED_FOR = timedelta(days=3)  # how long an acceptance may stay without a day
+REPORTED_WITHIN = timedelta(days=3)  # after the booked day
+
+
+def refer(turn: Turn, pathway: Pathway, spec: ReferSpec, *, row: str, inputs: Mapping[str, object]) -> None:
+    """Start a referral, by a clinician's confirmation where the row asks for it."""
+    service = pathway.services[spec.service]
+    for key, open_ in turn.state.referrals.items():
+        same_place = _place(turn, open_) == service.to and open_.stage != "completed"
+        if same_place and (open_.urgency == spec.urgency or open_.urgency == "emergency"):
+            turn.because("already_referred", pathway=pathway.name, service=service.name, row=row, key=key, held_back="merged")
+            return
+    key = turn.key("referral")
+    values = {name: value for name, raw in inputs.items() if (value := plain(raw)) is not None}
+    referral = Referral(
+        pathway.name,
+        service.name,
+        spec.urgency,
+        row,
+        asked=turn.now,
+        stage="to_confirm",
+        stage_since=turn.now,
+        inputs=values,
+    )
+    if spec.confirm is None:
+        turn.state.referrals[key] = referral
+        _request(turn, key)
+        return
+    turn.state.referrals[key] = replace(referral, confirm_by=turn.now + spec.confirm_within)
+    task = TaskSpec("confirm_referral", spec.confirm, 0)
+    turn.open_task(task, pathway=pathway.name, service=service.name, about=key, urgent=spec.urgency == "emergency")
+    turn.because("waits_for_clinician", pathway=pathway.name, service=service.name, row=row, key=key, held_back="to_confirm")
+
+
+def decided(turn: Turn, key: str, *, approved: bool) -> None:
+    """The clinician answered."""
+    referral = turn.state.referrals.get(key)
+    if referral is None or referral.stage != "to_confirm":
+        turn.because("too_late", key=key, held_back="already_decided")
+        return
+    turn.close_tasks("decided", kinds=("confirm_referral",), about=key)
+    if approved:
+        _request(turn, key)
+        return
+    del turn.state.referrals[key]
+    turn.because("referral_declined", pathway=referral.pathway, service=referral.service, row=referral.row, key=key)
+
+
+def unanswered_confirmation(turn: Turn, key: str) -> None:
+    """No clinician answered in time: the safe side is to refer."""
+    turn.close_tasks("sent_without_answer", kinds=("confirm_referral",), about=key)
+    turn.because("confirmed_by_silence", pathway=turn.state.referrals[key].pathway, key=key)
+    _request(turn, key)
+
+
+def _request(turn: Turn, key: str) -> None:
+    referral = turn.state.referrals[key]
+    attempt = referral.attempt + 1
+    marks = tuple(mark for mark in referral.marks if mark != "silent")
+    turn.state.referrals[key] = replace(referral, stage="requested", stage_since=turn.now, attempt=attempt, marks=marks)
+    command = f"{key}/{attempt}"
+    service = _service(turn, referral)
+    to = service.to if service else "hospital"
+    turn.emit(RequestReferral(command, key, to, referral.urgency, attempt, referral.pathway, referral.row, dict(referral.inputs)))
+    turn.because("referral_requested", pathway=referral.pathway, service=referral.service, row=referral.row, key=command)
+    if attempt == 1:
+        _say(turn, key, "requested")
+
+
+def moved(turn: Turn, key: str, stage: ReferralStage, day: date | None) -> None:
+    """The place answered."""
+    referral = turn.state.referrals.get(key)
+    if held_back := _not_now(referral, stage):
+        turn.because("too_late", key=key, held_back=held_back, detail={"stage": stage})
+        return
+    assert referral is not None
+    turn.close_tasks("answered", kinds=("chase_referral", "place_referral"), about=key)
+    turn.because(f"referral_{stage}", pathway=referral.pathway, service=referral.service, row=referral.row, key=key)
+    if stage == "refused":
+        _request(turn, key)
+        return
+    day = min(day, turn.today + BOOKED_AT_MOST) if day is not None else None
+    marks = tuple(mark for mark in referral.marks if mark != "silent")
+    turn.state.referrals[key] = replace(referral, stage=stage, stage_since=turn.now, day=day or referral.day, marks=marks)
+    urgent = referral.urgency == "emergency"
+    if stage == "booked":
+        _say(turn, key, "booked", day=day)
+    elif stage == "not_attended":
+        turn.open_task(
+            TaskSpec("referral_not_attended", "health_manager", 1),
+            pathway=referral.pathway,
+            service=referral.service,
+            about=key,
+            urgent=urgent,
+        )
+    elif stage == "nowhere":
+        turn.open_task(
+            TaskSpec("place_referral", "coordinator", 0),
+            pathway=referral.pathway,
+            service=referral.service,
+            about=key,
+            urgent=True,
+        )
+    elif stage == "completed":
+        turn.close_tasks("reported", kinds=("referral_not_attended",), about=key)
+        _close_if_done(turn, key)
+
+
+def _not_now(referral: Referral | None, stage: ReferralStage) -> str:
+    """Why an answer changes nothing, or nothing: answers may come twice, late, or before anybody was asked."""
+    if referral is None or referral.stage == "completed":
+        return "referral_closed"
+    if referral.stage == "to_confirm":
+        return "nobody_asked_yet"
+    if stage == referral.stage and stage != "booked":
+        return "already_told"
+    stale = stage in ("received", "accepted") and referral.stage in ORDER and ORDER.index(stage) < ORDER.index(referral.stage)
+    return "overtaken" if stale else ""
+
+
+def silent(turn: Turn, key: str) -> None:
+    """Nobody answered within the time limit of this urgency."""
+    referral = turn.state.referrals[key]
+    turn.state.referrals[key] = replace(referral, marks=(*referral.marks, "silent"))
+    turn.open_task(
+        TaskSpec("chase_referral", "health_manager", 0),
+        pathway=referral.pathway,
+        service=referral.service,
+        about=key,
+        urgent=referral.urgency == "emergency",
+    )
+
+
+def check_back(turn: Turn, key: str) -> None:
+    """Within two weeks we ask ourselves what became of it, whatever has been reported; and again until it is closed."""
+    referral = turn.state.referrals[key]
+    turn.state.referrals[key] = replace(referral, marks=(*referral.marks, f"check{referral.checked}"))
+    turn.open_task(
+        TaskSpec("referral_check", "health_manager", 3),
+        pathway=referral.pathway,
+        service=referral.service,
+        about=key,
+        due=_check_day(turn, referral),
+    )
+
+
+def checked(turn: Turn, key: str, outcome: str) -> None:
+    """The check-back was made; the next one lies ahead, however late this one was."""
+    referral = turn.state.referrals.get(key)
+    if referral is None:
+        return
+    marks = tuple(mark for mark in referral.marks if not mark.startswith("check"))
+    referral = replace(referral, checked=referral.checked + 1, marks=marks)
+    while check_opens(turn, referral) <= turn.today:
+        referral = replace(referral, checked=referral.checked + 1)
+    if outcome in CLOSING and referral.stage != "to_confirm":
+        referral = replace(referral, stage="completed", stage_since=turn.now)
+    turn.state.referrals[key] = referral
+    turn.because(
+        "referral_checked",
+        pathway=referral.pathway,
+        service=referral.service,
+        key=key,
+        detail={"outcome": outcome},
+    )
+    _close_if_done(turn, key)
+
+
+def check_opens(turn: Turn, referral: Referral) -> date:
+    """The day on which the check-back is laid before the health manager: three days before its limit."""
+    return _check_day(turn, referral) - timedelta(days=3)
+
+
+def answer_limit(turn: Turn, referral: Referral) -> timedelta:
+    """How long silence is accepted once a place was asked."""
+    service = _service(turn, referral)
+    limits = service.answer_within if service else {}
+    return limits.get(referral.urgency, timedelta(days=3))
+
+
+def silent_at(turn: Turn, referral: Referral) -> datetime | None:
+    """When the silence of the present stage is noticed; None where nobody else has the next word."""
+    if referral.stage in ("requested", "received"):
+        return referral.stage_since + answer_limit(turn, referral)
+    if referral.stage == "accepted":
+        return referral.stage_since + ACCEPTED_FOR
+    if referral.stage == "booked" and referral.day is not None:
+        return calendar.staff_moment(referral.day + REPORTED_WITHIN, turn.timezone)
+    return None
+
+
+def cancel(turn: Turn, key: str, why: str) -> None:
+    """It is not needed any more."""
+    referral = turn.state.referrals.pop(key)
+    turn.because("referral_cancelled", pathway=referral.pathway, service=referral.service, key=key, detail={"why": why})
+    if referral.stage not in ("to_confirm", "nowhere", "completed"):
+        turn.emit(CancelReferral(f"{key}/cancel", key, why))
+
+
+def _check_day(turn: Turn, referral: Referral) -> date:
+    service = _service(turn, referral)
+    every = max(1, service.check_back) if service else 14
+    asked = calendar.local_day(referral.asked, turn.timezone)
+    return asked + timedelta(days=every * (referral.checked + 1))
+
+
+def _close_if_done(turn: Turn, key: str) -> None:
+    referral = turn.state.referrals[key]
+    if referral.stage == "completed" and referral.checked:
+        turn.close_tasks("referral_closed", about=key)
+        del turn.state.referrals[key]
+        turn.because("referral_closed", pathway=referral.pathway, service=referral.service, key=key)
+
+
+def _say(turn: Turn, key: str, stage: str, *, day: date | None = None) -> None:
+    referral = turn.state.referrals[key]
+    service = _service(turn, referral)
+    if service is not None and stage in service.says:
+        contacts.say(turn, referral.pathway, service.says[stage], day=day, about=key)
+
+
+def _service(turn: Turn, referral: Referral) -> Service | None:
+    pathway = turn.pathway(referral.pathway)
+    return pathway.services.get(referral.service) if pathway else None
+
+
+def _place(turn: Turn, referral: Referral) -> str:
+    service = _service(turn, referral)
+    return service.to if service else "hospital"

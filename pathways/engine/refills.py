@@ -1,0 +1,148 @@
+"""Medicine at home: asked for before it ends, chased when it is not handed out.
+
+Rule 1: an early fill starts when the earlier supply ends, so that days are not lost.
+Rule 2: keys are numbers: the name of a medicine tells a diagnosis, and keys travel further than care does.
+Rule 3: a request that one pharmacy cannot meet goes to the next, and a gap is always somebody's task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Literal
+
+from pathways.engine import contacts
+from pathways.engine.commands import CancelRefill, RequestRefill
+from pathways.engine.events import Fill
+from pathways.engine.plan import Pathway, Service, TaskSpec
+from pathways.engine.state import Supply
+from pathways.engine.turn import Turn, marked
+
+LONGEST_SUPPLY = 400  # days; more in one hand-out is a slip of the pen
+LAPSED_AFTER = timedelta(days=90)  # a supply that ended so long before enrolment is not ours to go on with
+
+Stage = Literal["received", "ready", "out_of_stock", "refused", "nowhere"]
+
+
+def service_for(turn: Turn, medicine: str) -> tuple[Pathway, Service] | None:
+    """The pathway that keeps the patient supplied with ``medicine``."""
+    for pathway, service in turn.active_services("refill"):
+        if medicine in service.medicines:
+            return pathway, service
+    return None
+
+
+def supply_ends(before: date | None, fill: Fill) -> date:
+    """The last day with medicine after a fill: an early fill is added to what is left."""
+    start = fill.on if before is None else max(fill.on, before + timedelta(days=1))
+    return start + timedelta(days=fill.days - 1)
+
+
+def filled(turn: Turn, fill: Fill) -> None:
+    """Medicine was handed out."""
+    found = service_for(turn, fill.medicine)
+    if found is None:
+        turn.because("fill_noted", detail={"medicine": fill.medicine}, held_back="no_refill_service")
+        return
+    if not 0 < fill.days <= LONGEST_SUPPLY:
+        turn.because("fill_noted", detail={"days": str(fill.days)}, held_back="days_out_of_range")
+        return
+    pathway, service = found
+    fill = replace(fill, on=min(fill.on, turn.today))
+    before = turn.state.supplies.get(fill.medicine)
+    ends = supply_ends(before.ends if before else None, fill)
+    for about in (before.refill, before.key) if before else ():
+        if about is not None:
+            turn.close_tasks("dispensed", about=about)
+    key = turn.key("supply")
+    turn.state.supplies[fill.medicine] = Supply(key, fill.medicine, pathway.name, service.name, ends, since=turn.now)
+    turn.because("dispensed", pathway=pathway.name, service=service.name, detail={"ends": ends.isoformat()})
+
+
+def taken_over(turn: Turn, fills: tuple[Fill, ...]) -> None:
+    """What a person has at home when they join."""
+    ends: dict[str, date] = {}
+    for fill in sorted(fills, key=lambda fill: fill.on):
+        ends[fill.medicine] = max(
+            ends.get(fill.medicine, fill.on), fill.on + timedelta(days=min(max(fill.days, 0), LONGEST_SUPPLY))
+        )
+    for fill in sorted(fills, key=lambda fill: fill.on):
+        if ends[fill.medicine] < turn.today - LAPSED_AFTER:
+            turn.because("fill_noted", held_back="lapsed_long_ago")
+        else:
+            filled(turn, fill)
+
+
+def hand_over(turn: Turn, medicine: str, why: str) -> None:
+    """A pathway was left: another that keeps the same medicine goes on with it, or it is forgotten."""
+    found = service_for(turn, medicine)
+    if found is None:
+        forget(turn, medicine, why)
+        return
+    supply = turn.state.supplies[medicine]
+    turn.state.supplies[medicine] = replace(supply, pathway=found[0].name, service=found[1].name)
+
+
+def request_on(service: Service, supply: Supply) -> date:
+    """The day the refill is asked for: so many days before the first day without."""
+    return supply.ends + timedelta(days=1 - service.request)
+
+
+def request(turn: Turn, pathway: Pathway, service: Service, supply: Supply) -> None:
+    """Ask a pharmacy; the next one when an earlier one could not."""
+    key = supply.refill or turn.key("refill")
+    attempt = supply.attempt + 1
+    turn.state.supplies[supply.medicine] = replace(supply, refill=key, stage="requested", attempt=attempt)
+    runs_out = supply.ends + timedelta(days=1)
+    turn.emit(RequestRefill(f"{key}/{attempt}", key, supply.medicine, attempt, pathway.name, runs_out))
+    turn.because(
+        "refill_requested",
+        pathway=pathway.name,
+        service=service.name,
+        key=f"{key}/{attempt}",
+        detail={"ends": supply.ends.isoformat()},
+    )
+
+
+def moved(turn: Turn, key: str, stage: Stage) -> None:
+    """The pharmacy answered."""
+    supply = next((s for s in turn.state.supplies.values() if s.refill == key), None)
+    found = service_for(turn, supply.medicine) if supply else None
+    if supply is None or found is None:
+        turn.because("too_late", key=key, held_back="refill_closed", detail={"stage": stage})
+        return
+    pathway, service = found
+    if stage == supply.stage:
+        turn.because(
+            "too_late", pathway=pathway.name, service=service.name, key=key, held_back="already_told", detail={"stage": stage}
+        )
+        return
+    turn.because(f"refill_{stage}", pathway=pathway.name, service=service.name, key=key)
+    turn.state.supplies[supply.medicine] = supply = replace(supply, stage=stage)
+    if stage in ("out_of_stock", "refused"):
+        request(turn, pathway, service, supply)
+    elif stage == "nowhere":
+        turn.open_task(TaskSpec("find_medicine", "pharmacist", 1), pathway=pathway.name, service=service.name, about=key)
+    elif stage == "ready" and "ready" in service.says:
+        contacts.say(turn, pathway.name, service.says["ready"], about=key)
+
+
+def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index: int) -> None:
+    """The supply ended and nothing was handed out."""
+    escalation = service.if_missed[index]
+    turn.state.supplies[supply.medicine] = replace(supply, marks=marked(supply.marks, f"missed{index}"))
+    turn.because("refill_missed", pathway=pathway.name, service=service.name, detail={"ends": supply.ends.isoformat()})
+    if escalation.open_task is not None:
+        turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name, about=supply.key)
+    if escalation.send is not None:
+        contacts.say(turn, pathway.name, escalation.send, about=supply.refill)
+
+
+def forget(turn: Turn, medicine: str, why: str) -> None:
+    """The medicine is not ours to look after any more."""
+    supply = turn.state.supplies.pop(medicine)
+    for about in (supply.key, supply.refill):
+        if about is not None:
+            turn.close_tasks(why, about=about)
+    if supply.refill is not None and supply.stage in ("requested", "received", "ready"):
+        turn.emit(CancelRefill(f"{supply.refill}/cancel", supply.refill, why))

@@ -1,0 +1,250 @@
+"""The pathway engine: one function, no clock, no network, no database.
+
+Rule 1: every change of a patient's state happens in here.
+Rule 2: this module never learns how a command is carried out.
+Rule 3: odd events become reasons, never exceptions: a raise here would stall the patient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import assert_never
+
+from pathways.engine import agenda, calendar, contacts, events, life, referrals, refills, reviews, visits
+from pathways.engine.commands import Command, Reason, SendMessage
+from pathways.engine.events import AnyEvent
+from pathways.engine.plan import Plan, TaskSpec
+from pathways.engine.state import ENDED, State
+from pathways.engine.turn import Turn
+
+#: More moments than this in one step mean that an item does not go away once it is done.
+MOST_MOMENTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The state after the event, what is to be done, and why."""
+
+    state: State
+    commands: tuple[Command, ...]
+    reasons: tuple[Reason, ...]
+
+
+def step(plan: Plan, state: State, event: AnyEvent) -> Outcome:
+    """Follow ``plan`` through ``event``.
+
+    What was due before the event happened is done first, so that a timer that comes late changes nothing but the moment;
+    what is due between the event and the moment it was learnt is done after it, as if it had been known in time.
+    """
+    present = event.learnt if state.clock is None else max(event.learnt, state.clock)
+    happened = min(event.at, present)  # what claims to lie ahead is taken as happening now: it must not spend the time between
+    turn = Turn(plan, state, present)
+    if state.clock is None or happened > state.clock:
+        _catch_up(turn, happened)
+    turn.now = present
+    _apply(turn, event, happened)
+    contacts.flush(turn)
+    if not (isinstance(event, events.DueReached) and happened == turn.state.clock == present):  # else all was done just now
+        _catch_up(turn, present)
+    turn.now = present
+    if turn.state.life == "active":
+        visits.book_where_needed(turn)
+    else:
+        _hold_back(turn)
+    turn.state.clock = present
+    return Outcome(turn.state, tuple(turn.commands), tuple(turn.reasons))
+
+
+def _hold_back(turn: Turn) -> None:
+    """What was to be said in this very step, before we learnt that the person has died, left, or is in hospital."""
+    for command in [c for c in turn.commands if isinstance(c, SendMessage) and c.to != "on_call"]:
+        turn.commands.remove(command)
+        turn.because("not_sent", key=command.key, held_back=turn.state.life)
+
+
+def next_due(plan: Plan, state: State) -> datetime | None:
+    """The next moment at which the engine wants to be woken: a patient has one timer, however many services run."""
+    turn = Turn(plan, state, state.clock or datetime.min.replace(tzinfo=UTC))
+    return min((item.at for item in agenda.agenda(turn)), default=None)
+
+
+def _catch_up(turn: Turn, until: datetime) -> None:
+    """Do everything that is due up to ``until``, moment by moment, each with what was known then."""
+    for _ in range(MOST_MOMENTS):
+        first = min(agenda.agenda(turn), key=lambda item: item.at, default=None)
+        clock = turn.state.clock
+        if first is None or first.at > until:
+            contacts.flush(turn)
+            turn.state.clock = until if clock is None else max(until, clock)
+            return
+        moment = first.at if clock is None else max(first.at, clock)
+        if turn.outbox and moment > turn.now:  # everything said at one moment is one message
+            contacts.flush(turn)
+        turn.now = turn.state.clock = moment
+        first.act()
+    contacts.flush(turn)
+    turn.because("does_not_settle", held_back="fault")
+
+
+def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
+    state = turn.state
+    on = calendar.local_day(happened, turn.timezone)
+    if isinstance(event, events.Enrolled):
+        life.enrolled(turn, event)
+        return
+    if state.life in ENDED or state.life == "not_enrolled":
+        _after_the_end(turn, event)
+        return
+    match event:
+        case events.DueReached():
+            pass  # catching up was all
+        case events.PathwaysChanged():
+            life.join(turn, event.pathways)
+        case events.PersonChanged():
+            _person_changed(turn, event)
+        case events.VisitCompleted():
+            if state.life != "active" and state.life_since is not None and happened >= state.life_since:
+                life.back(turn, "paused", "in_hospital")
+            life.found(turn)
+            visits.remember(turn, event.readings, on)
+            reviews.completed(turn, event.readings, on, event.done)
+            visits.revise(turn)
+        case events.ReadingReceived():
+            visits.remember(turn, event.readings, on)
+            if event.source == "home":
+                life.sign_of_life(turn)
+                reviews.informed(turn, event.readings, on)
+            elif event.source == "staff":
+                reviews.completed_later(turn, event.readings, on)
+                reviews.screened_by_results(turn, event.readings, on)
+            else:
+                reviews.screened_by_results(turn, event.readings, on)
+        case events.ServiceCompleted():
+            life.sign_of_life(turn)
+            visits.remember(turn, event.readings, on)
+            reviews.screened(turn, event.service, event.readings, on)
+        case events.CallMade():
+            _called(turn, event)
+        case events.TaskClosed():
+            _task_closed(turn, event, on)
+        case events.ReferralDecided():
+            referrals.decided(turn, event.referral, approved=event.approved)
+        case events.ReferralMoved():
+            if event.stage == "attended":
+                life.sign_of_life(turn)
+            referrals.moved(turn, event.referral, event.stage, event.day)
+        case events.RefillMoved():
+            refills.moved(turn, event.refill, event.stage)
+        case events.Dispensed():
+            refills.filled(turn, event.fill)
+        case events.AnswerReceived():
+            _answered(turn, event, on)
+        case events.MessageFailed():
+            life.message_failed(turn, event.to, event.reason, event.key)
+        case events.VisitBooked():
+            visits.booked(turn, event.booking, event.day)
+        case events.Hospitalised():
+            life.rest(turn, "in_hospital")
+        case events.Paused():
+            life.rest(turn, "paused", event.until)
+        case events.Discharged():
+            life.back(turn, "in_hospital")
+        case events.Resumed():
+            life.back(turn, "paused")
+        case events.MovedAway():
+            life.end(turn, "moved_away")
+        case events.Withdrawn():
+            life.end(turn, "withdrawn")
+        case events.Died():
+            life.end(turn, "died")
+        case _:
+            assert_never(event)
+
+
+def _after_the_end(turn: Turn, event: AnyEvent) -> None:
+    """Somebody who is not followed: what arrives is kept in the log, and said not to be acted on."""
+    if isinstance(event, events.Died):
+        life.end(turn, "died")
+    elif not isinstance(event, events.DueReached):
+        turn.because("not_acted_on", held_back=turn.state.life, detail={"event": type(event).__name__})
+
+
+def _person_changed(turn: Turn, event: events.PersonChanged) -> None:
+    state = turn.state
+    if event.conditions is not None:
+        state.person = replace(state.person, conditions=event.conditions)
+        visits.revise(turn)
+    if event.timezone is not None:
+        state.person = replace(state.person, timezone=event.timezone)
+    if event.phone is not None:
+        state.phone = event.phone
+        if event.phone:
+            turn.close_tasks("number_found", kinds=("find_number",))
+    if event.carer is not None:
+        state.carer = event.carer
+    turn.because("person_changed")
+
+
+def _called(turn: Turn, event: events.CallMade) -> None:
+    turn.because("called", detail={"outcome": event.outcome})
+    match event.outcome:
+        case "reached":
+            life.sign_of_life(turn)
+            turn.close_tasks("reached", kinds=("phone_call", "phone_reminder", "search"))
+            if event.day is not None:
+                visits.agreed(turn, event.day)
+        case "wrong_number":
+            life.wrong_number(turn)
+        case "refused":
+            life.sign_of_life(turn)
+            turn.close_tasks("refused", kinds=("phone_call", "phone_reminder"))
+            turn.open_task(TaskSpec("refused_care", "doctor", 7))
+        case "no_answer":
+            pass  # the task stays open, and the escalation goes on
+        case _:
+            assert_never(event.outcome)
+
+
+def _task_closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
+    task = turn.state.tasks.pop(event.task, None)
+    if task is None:
+        turn.because("too_late", key=event.task, held_back="task_closed")
+        return
+    turn.because("task_closed", pathway=task.pathway, service=task.service, key=event.task, detail={"outcome": event.outcome})
+    if task.kind == "referral_check" and task.about is not None:
+        referrals.checked(turn, task.about, event.outcome)
+    elif task.kind == "confirm_referral" and task.about is not None:
+        referrals.decided(turn, task.about, approved=event.outcome != "declined")
+    elif event.outcome == "found":
+        life.found(turn)
+    elif event.outcome == "done" and task.kind == task.service:  # the screening's own task
+        reviews.screened(turn, task.service, {}, on)
+    elif event.outcome == "stopped":
+        for medicine in [m for m, supply in turn.state.supplies.items() if task.about in (supply.key, supply.refill)]:
+            refills.forget(turn, medicine, "stopped")
+
+
+def _answered(turn: Turn, event: events.AnswerReceived, on: date) -> None:
+    turn.because("answered", detail={"kind": event.kind})
+    if event.kind not in ("stop",):
+        life.sign_of_life(turn)
+    match event.kind:
+        case "confirm":
+            reviews.confirm_next(turn)
+        case "another_day":
+            turn.open_task(TaskSpec("find_another_day", "health_manager", 2))
+        case "stop":
+            contacts.stop(turn)
+        case "start":
+            contacts.start(turn)
+        case "reading":
+            visits.remember(turn, event.readings, on)
+            reviews.informed(turn, event.readings, on)
+        case "danger":
+            contacts.alert(turn, "on_call")
+            turn.open_task(TaskSpec("urgent_call", "doctor", 0), urgent=True)
+        case "text":
+            turn.open_task(TaskSpec("read_answer", "health_manager", 1))
+        case _:
+            assert_never(event.kind)

@@ -1,0 +1,158 @@
+"""What a text to a patient must not say: a disease, a value, a medicine, to whoever sees the phone.
+
+Rule 1: a Latin word is forbidden as a whole word (``bp`` is not in "webpage"), a Chinese one wherever it stands.
+Rule 2: names that the pathway itself lists (medicines, readings) are forbidden without being listed again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pathways.language import source
+from pathways.language.errors import BadMessage, Location, PathwayError, TellsTooMuch, TooLong, UnknownVariable
+from pathways.language.segments import segments
+from pathways.language.source import Broken, Document, Steps, Value
+from pathways.language.wording import Frames, NotPlain, Wording, fill, variables
+
+_LATIN = r"A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ"
+_VALUE = re.compile(r"(?<![\d/])\d{2,3}\s*/\s*\d{2,3}(?![\d/])")
+_MEASURE = re.compile(
+    r"\d+(?:[.,]\d+)?\s*(?:mm\s?\[?hg\]?|mmol|mg|mcg|[µμu]g|ml|kg|kpa|bpm|iu|units|unidades)(?![a-z])"
+    r"|\d+(?:[.,]\d+)?\s*(?:%|℃|°|毫克|毫米汞柱|毫摩|微克|毫升|千克|公斤|单位|單位|片|粒)"
+)
+_LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:com|org|net|cn|ly|io|me)\b")
+_HIDDEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A forbidden word or value; ``start`` is its offset in the text, 0 when it cannot be told."""
+
+    what: str
+    start: int
+
+
+class Forbidden:
+    """The terms that no text may hold."""
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        cleaned = sorted({_plain(term).strip() for term in terms} - {""}, key=lambda t: (-len(t), t))
+        latin = [r"[\s_-]*".join(map(re.escape, re.split(r"[\s_-]+", t))) for t in cleaned if t.isascii() or not _is_han(t)]
+        self._latin = re.compile(rf"(?<![{_LATIN}])(?:{'|'.join(latin) or '(?!)'})(?:e?s)?(?![{_LATIN}])")
+        self._han = re.compile("|".join(r"\s*".join(map(re.escape, t)) for t in cleaned if _is_han(t)) or "(?!)")
+
+    def findings(self, text: str) -> Iterator[Finding]:
+        """What ``text`` gives away."""
+        plain = _plain(text)
+        same = len(plain) == len(text)
+        for pattern in (self._latin, self._han):
+            for found in pattern.finditer(plain):
+                yield Finding(f"the word {found[0]!r}", found.start() if same else 0)
+        for pattern in (_VALUE, _MEASURE):
+            for found in pattern.finditer(plain):
+                yield Finding(f"the value {found[0]!r}", found.start() if same else 0)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).translate(_HIDDEN).casefold()
+
+
+def _is_han(text: str) -> bool:
+    return any("\u3400" <= sign <= "\u9fff" for sign in text)
+
+
+def forbidden_for(document: Document, frames: Frames) -> Forbidden:
+    """The shipped terms, every medicine that any pathway lists, and the document's own names for what it measures."""
+    return Forbidden([*frames.forbidden, *shipped_medicines(), *own_terms(document.data)])
+
+
+def own_terms(data: Value) -> Iterator[str]:
+    """The medicines of a document, its title, and the labels of its readings."""
+    yield from _medicines(data)
+    name = data.get("pathway")
+    if isinstance(name, str):
+        yield name.replace("_", " ")
+    texts = [data.get("title")]
+    readings = data.get("readings")
+    if isinstance(readings, dict):
+        texts += [reading.get("label") for reading in readings.values() if isinstance(reading, dict)]
+        yield from (name.replace("_", " ") for name in readings if len(name) > 2)
+    for text in texts:
+        if isinstance(text, dict):
+            yield from (one for one in text.values() if isinstance(one, str) and len(one) > 1)
+
+
+def _medicines(data: Value) -> Iterator[str]:
+    services = data.get("services")
+    for service in services.values() if isinstance(services, dict) else ():
+        medicines = service.get("medicines") if isinstance(service, dict) else None
+        if isinstance(medicines, list):
+            yield from (one for one in medicines if isinstance(one, str) and len(one) > 1)
+
+
+@cache
+def shipped_medicines() -> frozenset[str]:
+    """Every medicine that a shipped pathway lists."""
+    found: set[str] = set()
+    for path in sorted((Path(__file__).parent.parent / "library").glob("*.yaml")):
+        try:
+            found |= set(_medicines(source.read(source.read_text(path, file=path.name), file=path.name).data))
+        except Broken:
+            continue
+    return frozenset(found)
+
+
+def check_messages(document: Document, frames: Frames) -> Iterator[PathwayError]:
+    """Everything wrong with the texts of a document."""
+    forbidden = forbidden_for(document, frames)
+    messages = document.data.get("messages")
+    for name, texts in messages.items() if isinstance(messages, dict) else ():
+        for language, text in texts.items() if isinstance(texts, dict) else ():
+            if isinstance(text, str) and language != "urgent" and len(text) <= 1000:
+                yield from _check_text(document, ("messages", name, language), text, language, forbidden, frames)
+
+
+def _check_text(
+    document: Document, steps: Steps, text: str, language: str, forbidden: Forbidden, frames: Frames
+) -> Iterator[PathwayError]:
+    for finding in forbidden.findings(text):
+        what = f"{finding.what} tells a stranger what the patient has, takes or measured"
+        yield TellsTooMuch(what, at=_inside(document, steps, text, finding.start), remedy="say it without, or by phone")
+    link = _LINK.search(text.casefold())
+    if link:
+        at = _inside(document, steps, text, link.start())
+        yield BadMessage("a link stands in the text", at=at, remedy="patients are taught not to open links: give a phone number")
+    try:
+        used = variables(text)
+    except NotPlain as refused:
+        at = document.inside(steps, refused.line, 1)
+        yield BadMessage(refused.what, at=at, remedy="write {{ day }}, with one of: " + ", ".join(frames.variables))
+        return
+    unknown = used - frames.variables.keys()
+    for variable in sorted(unknown):
+        found = re.search(rf"\{{\{{\s*({re.escape(variable)})", text)
+        at = _inside(document, steps, text, found.start(1) if found else 0)
+        yield UnknownVariable(variable, at=at, known=frames.variables)
+    if not unknown:
+        yield from _check_length(document, steps, text, language, frames)
+
+
+def _check_length(document: Document, steps: Steps, text: str, language: str, frames: Frames) -> Iterator[PathwayError]:
+    spoken = language if language in frames.senders else "en"
+    given = {name: frames.long_sample(name, spoken) for name in frames.variables}
+    whole = Wording({}, frames).frame([fill(text, given)], spoken, frames.senders[spoken], given["first_name"])
+    counted = segments(whole)
+    allowed = 1 if counted.encoding == "GSM-7" else 2
+    if counted.count > allowed:
+        what = f"with long names this is {counted.count} SMS ({counted.units} {counted.encoding} units)"
+        yield TooLong(what, at=document.at(*steps), remedy=f"shorten it to {allowed}")
+
+
+def _inside(document: Document, steps: Steps, text: str, start: int) -> Location:
+    before = text[:start]
+    return document.inside(steps, before.count("\n") + 1, start - before.rfind("\n"))

@@ -1,0 +1,58 @@
+"""One clock for the whole installation: the system's time, or a driven time that stands still until it is moved on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from records.tables import ClockRow
+
+
+class TimeRunsForward(ValueError):
+    """Driven time cannot be moved back."""
+
+
+class ClockNotDriven(RuntimeError):
+    """The clock follows the system; only a driven clock can be moved."""
+
+
+def system_time() -> datetime:
+    """The machine's time, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Reads the time inside the transaction that acts on it."""
+
+    system: Callable[[], datetime] = system_time
+
+    async def now(self, session: AsyncSession) -> datetime:
+        """The present moment, UTC."""
+        row = await session.get(ClockRow, 1)
+        return row.anchor if row is not None and row.anchor is not None else self.system()
+
+    async def is_driven(self, session: AsyncSession) -> bool:
+        """Whether time stands until it is moved."""
+        row = await session.get(ClockRow, 1)
+        return row is not None and row.anchor is not None
+
+    async def drive(self, session: AsyncSession, start: datetime) -> None:
+        """Make the clock a driven one that stands at ``start``; one that is driven already stays where it is."""
+        row = await session.get(ClockRow, 1)
+        if row is None:
+            session.add(ClockRow(id=1, anchor=start))
+        elif row.anchor is None:
+            row.anchor = start
+
+    async def move(self, session: AsyncSession, to: datetime) -> None:
+        """Move driven time to ``to``. Raises ClockNotDriven, TimeRunsForward."""
+        row = await session.get(ClockRow, 1)
+        if row is None or row.anchor is None:
+            raise ClockNotDriven("this clock follows the system's time; only `cairn run` drives it")
+        if to < row.anchor:
+            raise TimeRunsForward(f"it is {row.anchor.isoformat()} already; give a later moment")
+        row.anchor = to

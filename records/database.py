@@ -1,0 +1,119 @@
+"""Reaching the database: SQLite in WAL mode on a laptop, PostgreSQL in a city; the same tables, the same behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class DatabaseNotReady(RuntimeError):
+    """The database cannot be used as it is; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database. ``begin`` gives one transaction, committed at its end."""
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Open ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``; nothing is read yet."""
+        options: dict[str, Any] = {}
+        if url.startswith("sqlite"):
+            options["connect_args"] = {"timeout": 30}
+            options["pool_size"] = 5
+        else:
+            options["pool_size"], options["max_overflow"] = 10, 10
+            options["pool_pre_ping"] = True
+        engine = create_async_engine(url, **options)
+        if engine.dialect.name == "sqlite":
+            _as_we_need_sqlite(engine)
+        return cls(engine, async_sessionmaker(engine, expire_on_commit=False))
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        """One transaction for writing; on SQLite it takes the write lock at once, so that it never fails half-way."""
+        async with self.sessions() as session, session.begin():
+            if self.is_sqlite:
+                connection = await session.connection()
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """One transaction for reading."""
+        async with self.sessions() as session, session.begin():
+            if self.is_sqlite:
+                connection = await session.connection()
+                await connection.exec_driver_sql("BEGIN")
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _as_we_need_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # we begin transactions ourselves: the driver would do so too late
+        cursor = dbapi.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's settings, without a file: the migrations ship with the package."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """The newest revision that this code knows."""
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    return newest or ""
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the database to ``revision``."""
+
+    def upgrade(connection: Connection) -> None:
+        command.upgrade(alembic_config(connection), revision)
+
+    async with database.engine.connect() as connection:
+        await connection.run_sync(upgrade)
+        await connection.commit()
+
+
+async def check_ready(database: Database) -> None:
+    """Raises DatabaseNotReady, in one sentence, unless the database is at this code's revision."""
+    async with database.engine.connect() as connection:
+        found = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    wanted = head()
+    if found is None:
+        raise DatabaseNotReady("The database is empty; set it up with: cairn db upgrade")
+    if found != wanted:
+        known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+        if found in known:
+            raise DatabaseNotReady(f"The database is at revision {found}, this Cairn needs {wanted}; run: cairn db upgrade")
+        raise DatabaseNotReady(f"The database is at revision {found}, which this older Cairn does not know; install the newer one")

@@ -1,0 +1,44 @@
+"""Lists in pages: each page begins behind the last key of the one before, so that no list reads a whole table.
+
+Rule: a cursor holds opaque ids, days and moments only; it travels in a URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BadCursor(ValueError):
+    """A cursor that no page of ours ended with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """``next``: the cursor of the page behind this one, None on the last page."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+def cursor(*key: str) -> str:
+    """The cursor behind a row with this key."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def behind(written: str | None, parts: int) -> list[str] | None:
+    """The key that a cursor names; None for the first page. Raises BadCursor."""
+    if written is None:
+        return None
+    try:
+        key = json.loads(base64.urlsafe_b64decode(written + "=" * (-len(written) % 4)))
+    except ValueError:
+        raise BadCursor("this is no cursor of ours") from None
+    if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
+        raise BadCursor("this cursor belongs to another list")
+    return key

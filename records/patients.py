@@ -1,0 +1,184 @@
+"""Patients: who they are (sealed), and how they are found.
+
+Rule 1: the opaque id is the only name that leaves this layer towards Temporal, logs and traces.
+Rule 2: the same person sent twice is one patient: identifiers are compared by keyed hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from records.scope import Scope
+from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken
+from records.vault import PersonVault, Vault, searchable
+
+PROFILE = "profile"
+STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who somebody is. Phones are E.164; ``identifiers`` are ``system|value``."""
+
+    family: str = ""
+    given: str = ""
+    shown: str = ""
+    born: date | None = None
+    sex: str = "unknown"
+    phone: str | None = None
+    carer_phone: str | None = None
+    carer_name: str = ""
+    identifiers: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self, name) for name in self.__slots__},
+            "born": self.born.isoformat() if self.born else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Profile:
+        lists = {name: tuple(data.get(name, ())) for name in ("identifiers", "conditions", "notes")}
+        born = data.get("born")
+        return cls(**{**data, **lists, "born": date.fromisoformat(born) if born else None})
+
+    @property
+    def first_name(self) -> str:
+        return self.given or self.shown or self.family
+
+
+@dataclass(frozen=True, slots=True)
+class NewPatient:
+    """A person about to be enrolled."""
+
+    profile: Profile
+    care_team_id: str
+    language: str
+    timezone: str
+    pathways: Mapping[str, str] = field(default_factory=dict)  # pathway to version
+
+
+@dataclass(frozen=True)
+class Patients:
+    """Patients of one transaction."""
+
+    session: AsyncSession
+    vault: Vault
+
+    async def known_as(self, identifiers: tuple[str, ...]) -> str | None:
+        """The patient who has one of these identifiers."""
+        tokens = [self.vault.token("identifier", identifier) for identifier in identifiers]
+        found = select(PersonToken.patient_id).where(PersonToken.kind == "identifier", PersonToken.token.in_(tokens))
+        return (await self.session.scalars(found.limit(1))).first()
+
+    async def add(self, new: NewPatient, *, at: datetime) -> tuple[Patient, PersonVault]:
+        """Store a new patient with a key of their own."""
+        patient_id = uuid4().hex
+        person, wrapped = self.vault.new_person(patient_id)
+        patient = Patient(
+            id=patient_id,
+            care_team_id=new.care_team_id,
+            language=new.language,
+            timezone=new.timezone,
+            sealed=person.seal(PROFILE, new.profile.to_json()),
+            created=at,
+            last_step=0,
+            last_event=0,
+            taken_event=0,
+            life="not_enrolled",
+            reach="reachable",
+        )
+        self.session.add(patient)
+        await self.session.flush()
+        self.session.add(PersonKey(patient_id=patient_id, master=self.vault.name, wrapped=wrapped))
+        self.session.add_all(
+            Enrolment(patient_id=patient_id, pathway=pathway, version=version, since=at)
+            for pathway, version in new.pathways.items()
+        )
+        self._index(patient_id, new.profile)
+        return patient, person
+
+    async def update_profile(self, patient: Patient, profile: Profile) -> None:
+        """Replace what is known of the person, and how they are found."""
+        person = await self.vault_of(patient.id)
+        patient.sealed = person.seal(PROFILE, profile.to_json())
+        await self.session.execute(delete(PersonToken).where(PersonToken.patient_id == patient.id))
+        self._index(patient.id, profile)
+
+    def _index(self, patient_id: str, profile: Profile) -> None:
+        names = {"family": profile.family, "given": profile.given, "shown": profile.shown}
+        tokens = {("name", token) for token in self.vault.name_tokens(names)}
+        tokens |= {("phone", self.vault.token("phone", phone)) for phone in (profile.phone, profile.carer_phone) if phone}
+        tokens |= {("identifier", self.vault.token("identifier", identifier)) for identifier in profile.identifiers}
+        self.session.add_all(PersonToken(kind=kind, token=token, patient_id=patient_id) for kind, token in sorted(tokens))
+
+    async def vault_of(self, patient_id: str) -> PersonVault:
+        """The person's own key. Raises LookupError when the person was forgotten."""
+        row = await self.session.get(PersonKey, patient_id)
+        if row is None:
+            raise LookupError("this person was forgotten")
+        return self.vault.person(patient_id, row.wrapped)
+
+    async def profile(self, patient: Patient) -> Profile:
+        """Who the patient is."""
+        person = await self.vault_of(patient.id)
+        return Profile.from_json(person.open(PROFILE, patient.sealed))
+
+    async def get(self, patient_id: str, *, lock: bool = False) -> Patient | None:
+        """The patient's row, locked against a second step where asked."""
+        return await self.session.get(Patient, patient_id, with_for_update=lock or None)
+
+    async def in_scope(self, scope: Scope, patient_id: str) -> Patient | None:
+        """The patient, if the caller may see them; a foreign patient looks like a missing one."""
+        patient = await self.get(patient_id)
+        return patient if patient is not None and scope.covers_team(patient.care_team_id) else None
+
+    async def found_by(self, scope: Scope, words: str, *, limit: int = 20) -> list[Patient]:
+        """Patients whose name has words that begin like each of ``words``, or whose phone it is."""
+        tokens = [("name", self.vault.token("name", word)) for word in _asked(words)]
+        digits = "".join(c for c in words if c.isdigit() or c == "+")
+        if len(digits) >= 7:
+            tokens = [("phone", self.vault.token("phone", digits))]
+        if not tokens:
+            return []
+        query = select(Patient)
+        for kind, token in tokens:
+            having = select(PersonToken.patient_id).where(PersonToken.kind == kind, PersonToken.token == token)
+            query = query.where(Patient.id.in_(having))
+        if scope.team is not None:
+            query = query.where(Patient.care_team_id == scope.team)
+        return list(await self.session.scalars(query.order_by(Patient.id).limit(limit)))
+
+    async def with_phone(self, phone: str) -> list[Patient]:
+        """All patients whose own or carer's phone this is."""
+        having = select(PersonToken.patient_id).where(
+            PersonToken.kind == "phone", PersonToken.token == self.vault.token("phone", phone)
+        )
+        return list(await self.session.scalars(select(Patient).where(Patient.id.in_(having)).order_by(Patient.id)))
+
+    async def forget(self, patient_id: str) -> None:
+        """Delete the person's key and every token: what is sealed can never be opened again."""
+        await self.session.execute(delete(PersonToken).where(PersonToken.patient_id == patient_id))
+        await self.session.execute(delete(PersonKey).where(PersonKey.patient_id == patient_id))
+
+    async def care_team(self, patient: Patient) -> CareTeam:
+        """The team that looks after the patient."""
+        return await self.session.get_one(CareTeam, patient.care_team_id)
+
+    async def count(self) -> int:
+        """How many patients there are."""
+        return (await self.session.scalar(select(func.count()).select_from(Patient))) or 0
+
+
+def _asked(words: str) -> list[str]:
+    asked = [word for word in words.replace("-", " ").split() if word]
+    return [word for word in asked if any(True for _ in searchable(word))]

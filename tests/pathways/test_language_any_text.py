@@ -1,0 +1,62 @@
+"""Whatever somebody types, the check answers with places and remedies, never with a fault of its own."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pathways.language import diagnose, load_stories, report
+from pathways.language.catalogue import LIBRARY
+
+TEXT = (LIBRARY / "hypertension.yaml").read_text(encoding="utf-8")
+LINES = TEXT.split("\n")
+WORDS = sorted(set(re.findall(r"[\w.-]+|[^\w\s]", TEXT)))
+PIECES = st.one_of(
+    st.sampled_from(WORDS),
+    st.sampled_from(["{", "}", "[", "]", ": ", "- ", "\n", "  ", "&a", "*a", "!x", "|", ">", "'", '"', "null", "{{", "{%"]),
+    st.sampled_from(["1e999", "-1", "[]", "{}", "9" * 400, "0x1F", ".nan", "\t", "#"]),
+    st.text(max_size=6),
+)  # fmt: skip
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """The hypertension pathway with a few lines lost, doubled or moved and some words replaced."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(lines) - 1))
+        match draw(st.integers(0, 5)):
+            case 0:
+                del lines[at : at + draw(st.integers(1, 9))]
+            case 1:
+                lines.insert(at, lines[draw(st.integers(0, len(lines) - 1))])
+            case 2:
+                lines[at] = " " * draw(st.integers(0, 4)) + lines[at]
+            case 3:
+                lines[at] = re.sub(r":.*", lambda _: ": " + draw(PIECES), lines[at], count=1)
+            case _:
+                cut = draw(st.integers(0, len(lines[at])))
+                lines[at] = lines[at][:cut] + draw(PIECES) + lines[at][cut + draw(st.integers(0, 3)) :]
+        lines = lines or [""]
+    return "\n".join(lines)
+
+
+@settings(max_examples=200, deadline=20_000, suppress_health_check=list(HealthCheck))
+@given(damaged())
+def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
+    count = text.count("\n") + 1
+    for problem in diagnose(text, "x.yaml"):
+        assert problem.at.file == "x.yaml"
+        assert 1 <= problem.at.line <= count + 1
+        assert problem.at.column >= 1
+        assert problem.what
+        assert problem.remedy
+
+
+@settings(max_examples=100, deadline=20_000)
+@given(st.text(max_size=300) | st.lists(PIECES, max_size=40).map(" ".join))
+def test_any_text_at_all_gets_an_answer(text: str) -> None:
+    assert report(diagnose(text, "x.yaml"))
+    load_stories(text, file="x.yaml", pathways={})

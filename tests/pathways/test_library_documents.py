@@ -1,0 +1,86 @@
+"""The pathways that we ship are sound documents, and the two fit together for somebody who is on both."""
+
+from __future__ import annotations
+
+import pytest
+
+from pathways.engine.plan import Pathway
+from pathways.language import library
+from pathways.language.errors import report
+
+NAMES = ("hypertension", "type2_diabetes")
+DECISIONS = ("EMERGENCY_REFERRAL", "REFER_UP", "ADJUST_AND_RECHECK", "ROUTINE", "DATA_INCOMPLETE")
+
+
+def pathway(name: str) -> Pathway:
+    shipped = library()[name].pathway
+    assert shipped is not None, report(library()[name].errors)
+    return shipped
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_pathway_has_no_errors_and_every_message_costs_one_sms(name: str) -> None:
+    # Residents who are screened are on no pathway, so that no scenario can be about them: their rows are tried by cases.
+    screening = {row.id for row in pathway(name).tables["screening"].rows} if "screening" in pathway(name).tables else set()
+    said = [problem for problem in library()[name].problems if not any(row in problem.what for row in screening)]
+
+    assert report(said) == "no errors, no warnings"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_that_can_meet_a_patient_is_tried_by_a_scenario(name: str) -> None:
+    tried = {step.expect.row for scenario in library()[name].scenarios for step in scenario.steps}
+
+    rows = {row.id for table in pathway(name).tables.values() if table.name != "screening" for row in table.rows}
+
+    assert rows - tried == set()
+
+
+def test_both_pathways_speak_of_decisions_and_rhythms_in_the_same_words() -> None:
+    hypertension, diabetes = map(pathway, NAMES)
+
+    for decision in DECISIONS:
+        assert hypertension.decisions[decision] == diabetes.decisions[decision]
+    assert hypertension.tags == diabetes.tags
+    assert hypertension.services["follow_up"].every == diabetes.services["follow_up"].every
+
+
+def test_the_yearly_examination_is_the_same_one_on_both_pathways() -> None:
+    hypertension, diabetes = map(pathway, NAMES)
+
+    assert hypertension.services["annual_exam"] == diabetes.services["annual_exam"]
+
+
+def test_a_reading_that_both_pathways_take_is_the_same_reading() -> None:
+    hypertension, diabetes = map(pathway, NAMES)
+
+    for name in hypertension.readings.keys() & diabetes.readings.keys() - {"symptoms"}:  # each has danger signs of its own
+        assert hypertension.readings[name] == diabetes.readings[name]
+
+
+def test_only_what_is_taken_when_there_is_a_reason_may_be_left_out_of_a_diabetes_visit() -> None:
+    diabetes = pathway("type2_diabetes")
+    table = diabetes.tables["followup"]
+    asked = {name for row in table.rows if row.when for name in row.when.names} & diabetes.readings.keys()
+
+    optional = {name for name in asked if diabetes.readings[name].optional}
+
+    assert optional == {"other_glucose", "heart_rate", "tachycardia_persistent", "temperature"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_emergency_waits_for_a_doctor_only_so_long_and_is_told_at_once(name: str) -> None:
+    emergency = pathway(name).decisions["EMERGENCY_REFERRAL"]
+
+    assert emergency.refer is not None
+    assert (emergency.refer.confirm, emergency.refer.confirm_within.total_seconds()) == ("doctor", 7200)
+    assert emergency.alert == "on_call"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_referral_is_looked_after_within_two_weeks(name: str) -> None:
+    assert pathway(name).services["to_hospital"].check_back == 14
+    for decision in pathway(name).decisions.values():
+        if decision.refer is not None:
+            assert decision.within is not None
+            assert decision.within <= 14

@@ -1,0 +1,111 @@
+"""The engine's promises, over lives at random: what no story may bring about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+
+from pathways.engine import calendar, events, next_due, step, visits
+from pathways.engine.commands import CloseTask, ReleaseVisit, SendMessage
+from pathways.engine.state import State
+from pathways.engine.turn import Turn
+from pathways.serial import dump_command, dump_event, dump_reason, dump_state, load_command, load_event, load_reason, load_state
+from strategies import Move, live, lives, shipped_plan
+
+quick = settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@quick
+@given(lives)
+def test_no_story_can_raise_or_go_on_without_end(life: list[Move]) -> None:
+    for taken in live(life):
+        assert all(reason.code != "does_not_settle" for reason in taken.outcome.reasons)
+        due = next_due(shipped_plan(), taken.outcome.state)
+        assert due is None or due > max(taken.event.learnt, taken.before.clock or taken.event.learnt)
+
+
+@quick
+@given(lives)
+def test_no_story_can_drop_a_service_that_is_due(life: list[Move]) -> None:
+    plan = shipped_plan()
+    for taken in live(life):
+        state = taken.outcome.state
+        if state.life == "active" and state.courses:
+            assert next_due(plan, state) is not None
+            turn = Turn(plan, state, state.clock or taken.event.learnt)
+            for pathway, service in turn.active_services("follow_up", "screening"):
+                wanted = service.kind == "follow_up" or visits.is_for(turn, pathway, service)
+                assert turn.occurrence(pathway.name, service.name) is not None or not wanted
+        if state.life in ("paused", "in_hospital"):
+            assert next_due(plan, state) is not None
+
+
+@quick
+@given(lives)
+def test_no_key_is_ever_used_twice(life: list[Move]) -> None:
+    made = [command for taken in live(life) for command in taken.outcome.commands]
+    doubled = Counter(c.key for c in made if not isinstance(c, CloseTask | ReleaseVisit))
+    closed = Counter((type(c), c.key) for c in made if isinstance(c, CloseTask | ReleaseVisit))
+    assert not [key for key, often in (doubled + Counter({key[1]: 0 for key in closed})).items() if often > 1]
+    assert not [key for key, often in closed.items() if often > 1]
+
+
+@quick
+@given(lives)
+def test_it_makes_no_difference_that_the_state_was_stored_between_events(life: list[Move]) -> None:
+    kept, stored = live(life), live(life, between=lambda state: load_state(dump_state(state)))
+    for one, other in zip(kept, stored, strict=True):
+        assert one.outcome == other.outcome
+        assert dump_state(one.outcome.state) == dump_state(other.outcome.state)
+        assert load_event(dump_event(one.event)) == one.event
+        assert tuple(load_command(dump_command(c)) for c in one.outcome.commands) == one.outcome.commands
+        assert tuple(load_reason(dump_reason(r)) for r in one.outcome.reasons) == one.outcome.reasons
+
+
+@quick
+@given(lives)
+def test_nobody_is_texted_at_night_or_once_they_have_left_or_lie_in_hospital(life: list[Move]) -> None:
+    plan = shipped_plan()
+    for taken in live(life):
+        sent = [c for c in taken.outcome.commands if isinstance(c, SendMessage) and c.to != "on_call"]
+        if taken.outcome.state.life != "active":
+            assert not sent
+        for command in sent:
+            reason = next(r for r in taken.outcome.reasons if r.key == command.key)
+            zones = {taken.before.person.timezone, taken.outcome.state.person.timezone}
+            assert command.urgent or any(calendar.is_decent(reason.at, zone, plan.contact) for zone in zones)
+            assert command.not_after >= taken.event.learnt
+
+
+@quick
+@given(lives)
+def test_a_step_leaves_the_state_it_was_given_as_it_was(life: list[Move]) -> None:
+    plan = shipped_plan()
+    for taken in live(life):
+        before = dump_state(taken.before)
+        assert step(plan, taken.before, taken.event) == taken.outcome
+        assert dump_state(taken.before) == before
+
+
+@quick
+@given(lives)
+def test_a_timer_that_comes_late_changes_nothing(life: list[Move]) -> None:
+    plan = shipped_plan()
+    state = list(live(life))[-1].outcome.state
+    assert state.clock is not None
+    stale = state.clock - timedelta(days=3)
+    outcome = step(plan, state, events.DueReached(id="late", at=stale, learnt=stale))
+    assert outcome.state == state
+    assert outcome.commands == ()
+
+
+def test_nothing_is_due_for_somebody_who_is_not_enrolled() -> None:
+    assert next_due(shipped_plan(), State("p-1")) is None

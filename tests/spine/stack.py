@@ -1,0 +1,228 @@
+"""One installation for a test: its own folder, database, Temporal server and driven clock.
+
+Rule 1: a stack shares nothing with another, not even a queue: each has a server of its own (up in 0.4 s).
+Rule 2: nothing sleeps for a while and hopes; time is moved when everything due has settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.client import Client, WorkflowHistory
+
+from activities.channels.sandbox import AcceptedSms, SandboxChannel
+from activities.enrolment import Enrolment
+from activities.housekeeping import Housekeeping, Pulse
+from activities.waking import Waker
+from pathways.engine.commands import Reason
+from pathways.engine.events import AnyEvent
+from pathways.language import library
+from pathways.serial import load_reason
+from records.database import migrate
+from records.intake.people import Intake
+from records.patients import Patients, Profile
+from records.tables import CareTeam, Organisation, Patient, StepRow, TaskRow, TimelineRow
+from records.vault import PersonVault
+from workers.network import SMALL_NETWORK, set_up_network
+from workers.parts import Parts, publish_shipped
+from workers.settings import Settings
+from workers.temporal import TemporalServer, connect, free_port
+from workflows.contract import Pace, patient_workflow_id
+
+Happening = Callable[["Stack"], Awaitable[None]]
+A_LOOK = 0.01  # seconds between two looks at whether everything has settled
+PATIENCE = 60.0  # seconds of real time; what has not settled by then is stuck
+
+
+class Stuck(AssertionError):
+    """Something due does not settle."""
+
+
+@dataclass
+class Stack:
+    """``driver`` side of an installation; the workers run beside it, in this process or in another."""
+
+    home: Path
+    parts: Parts
+    server: TemporalServer
+    client: Client
+    waker: Waker
+    housekeeping: Housekeeping = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.housekeeping = Housekeeping(self.parts.database, self.parts.clock, self.waker)
+
+    @property
+    def channel(self) -> SandboxChannel:
+        assert isinstance(self.parts.channel, SandboxChannel)
+        return self.parts.channel
+
+    # --- what happens
+    async def enrol(self, intake: Intake) -> str:
+        """Enrol and wake; answers the patient's id."""
+        enrolment: Enrolment = await self.parts.enrolments.enrol(intake)
+        assert enrolment.patient_id is not None, enrolment
+        await self.waker.wake(enrolment.patient_id)
+        return enrolment.patient_id
+
+    async def tell(self, patient: str, make: Callable[[datetime], AnyEvent]) -> None:
+        """Something happened to the patient: stored, and the workflow is woken."""
+        stored = await self.parts.events.store(patient, make)
+        await self.waker.wake(patient, next_step=stored.next_step)
+
+    async def settle(self) -> Pulse:
+        """Until everything that is due is done and everything planned is handed over. Raises Stuck."""
+        async with asyncio.timeout(PATIENCE) as patience:
+            try:
+                while not (pulse := await self.housekeeping.pulse()).settled:
+                    await asyncio.sleep(A_LOOK)
+            except (TimeoutError, asyncio.CancelledError):
+                if patience.expired():
+                    raise Stuck(f"not settled after {PATIENCE:.0f} s") from None
+                raise
+        return pulse
+
+    async def live(self, until: datetime, happenings: Iterable[tuple[datetime, Happening]] = ()) -> None:
+        """Move time from one interesting moment to the next, up to ``until``."""
+        ahead = sorted(happenings, key=lambda happening: happening[0])
+        while True:
+            pulse = await self.settle()
+            moments = [m for m in (pulse.next_due, ahead[0][0] if ahead else None) if m is not None and m <= until]
+            if not moments:
+                break
+            await self.move(max(min(moments), pulse.now))
+            while ahead and ahead[0][0] <= min(moments):
+                await ahead.pop(0)[1](self)
+            await self.housekeeping.wake_due()
+        await self.move(until)
+
+    async def move(self, to: datetime) -> None:
+        async with self.parts.database.begin() as session:
+            await self.parts.clock.move(session, to)
+
+    # --- what is there
+    async def patient(self, patient_id: str) -> Patient:
+        async with self.parts.database.reading() as session:
+            return await session.get_one(Patient, patient_id)
+
+    async def opened(self, patient_id: str) -> tuple[Profile, PersonVault]:
+        async with self.parts.database.reading() as session:
+            patients = Patients(session, self.parts.vault)
+            patient = await session.get_one(Patient, patient_id)
+            return await patients.profile(patient), await patients.vault_of(patient_id)
+
+    async def timeline(self, patient_id: str) -> list[Reason]:
+        """Everything that was done or held back, in order."""
+        _, person = await self.opened(patient_id)
+        async with self.parts.database.reading() as session:
+            rows = await session.scalars(
+                select(TimelineRow).where(TimelineRow.patient_id == patient_id).order_by(TimelineRow.step, TimelineRow.line)
+            )
+            return [load_reason(person.open(f"timeline/{row.step}/{row.line}", row.sealed)) for row in rows]
+
+    async def past(self, patient_id: str) -> list[tuple[Any, ...]]:
+        """The rows of steps and timeline as they lie in the database, byte for byte."""
+        async with self.parts.database.reading() as session:
+            steps = await session.execute(
+                select(*StepRow.__table__.columns).where(StepRow.patient_id == patient_id).order_by(StepRow.step)
+            )
+            lines = await session.execute(
+                select(*TimelineRow.__table__.columns)
+                .where(TimelineRow.patient_id == patient_id)
+                .order_by(TimelineRow.step, TimelineRow.line)
+            )
+            return [("step", *row) for row in steps] + [("line", *row) for row in lines]
+
+    async def tasks(self, patient_id: str, *kinds: str) -> list[TaskRow]:
+        async with self.parts.database.reading() as session:
+            rows = await session.scalars(select(TaskRow).where(TaskRow.patient_id == patient_id).order_by(TaskRow.opened))
+            return [row for row in rows if not kinds or row.kind in kinds]
+
+    async def sms(self, to: str | None = None) -> list[AcceptedSms]:
+        return await self.channel.messages(to)
+
+    async def histories(self, patient_id: str) -> list[WorkflowHistory]:
+        """Every run of the patient's workflow, the newest first."""
+        runs: list[WorkflowHistory] = []
+        run_id: str | None = (await self.client.get_workflow_handle(patient_workflow_id(patient_id)).describe()).run_id
+        while run_id:
+            handle = self.client.get_workflow_handle(patient_workflow_id(patient_id), run_id=run_id)
+            history = await handle.fetch_history()
+            runs.append(history)
+            run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id or None
+        return runs
+
+    async def failed_workflow_tasks(self, patient_id: str) -> list[str]:
+        """Workflow tasks that failed, and one that is failing now. A wake-up that comes during a leap is no failure."""
+        failed = []
+        for history in await self.histories(patient_id):
+            for event in history.events:
+                if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+                    attributes = event.workflow_task_failed_event_attributes
+                    if attributes.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND:
+                        failed.append(f"event {event.event_id}: cause {attributes.cause} {attributes.failure.message}")
+        described = await self.client.get_workflow_handle(patient_workflow_id(patient_id)).describe()
+        if described.raw_description.pending_workflow_task.attempt > 1:
+            failed.append(f"pending, attempt {described.raw_description.pending_workflow_task.attempt}")
+        return failed
+
+    # --- what goes wrong
+    async def kill_server(self) -> None:
+        """SIGKILL the Temporal server and start it again on its file."""
+        os.kill(self.server.process.pid, signal.SIGKILL)
+        await self.server.process.wait()
+        port = int(self.server.address.rsplit(":", 1)[1])
+        self.server = await TemporalServer.start(self.home / "temporal.db", port, log=self.home / "temporal.log")
+
+
+#: A dead worker's turn goes to another after two seconds instead of ten, its delivery is tried again after three, not sixty.
+HURRIED = timedelta(seconds=2)
+
+
+@asynccontextmanager
+async def standing(
+    home: Path, *, start: datetime, teams: int = 1, pace: Pace | None = None, task_timeout: timedelta | None = None
+) -> AsyncIterator[Stack]:
+    """A stack whose driven clock stands at ``start``, with the shipped pathways published and ``teams`` care teams."""
+    settings = Settings.read({"CAIRN_HOME": str(home), "CAIRN_TEMPORAL_PORT": str(free_port())})
+    parts = Parts.make(settings)
+    server = await TemporalServer.start(home / "temporal.db", settings.temporal_port, log=home / "temporal.log")
+    stack: Stack | None = None
+    try:
+        await migrate(parts.database)
+        parts.plans.loaded.update({one.pathway.version: one for one in library().values() if one.pathway is not None})
+        async with parts.database.begin() as session:
+            await parts.clock.drive(session, start)
+            await set_up_network(session)
+            await publish_shipped(session, at=start)
+            session.add_all(
+                CareTeam(id=f"team-{n}", organisation_id="centre-1", name=f"Team {n}", on_call_phone="+8613800000001")
+                for n in range(2, teams + 1)
+            )
+            assert await session.get(Organisation, SMALL_NETWORK[0].id) is not None
+        client = await connect(server.address, settings.namespace, parts.vault)
+        stack = Stack(home, parts, server, client, Waker(client, pace or Pace(), task_timeout))
+        yield stack
+    finally:
+        await parts.close()
+        await (stack.server if stack else server).stop()
+
+
+def moment(day: str, clock: str = "10:00", *, offset: int = 8) -> datetime:
+    """A local wall-clock moment (China by default) as UTC."""
+    return (datetime.fromisoformat(f"{day}T{clock}") - timedelta(hours=offset)).replace(tzinfo=UTC)
+
+
+def texts(messages: Sequence[AcceptedSms]) -> set[tuple[str, str, str]]:
+    """Who got what under which key: what must be the same whatever was killed."""
+    return {(message.to, message.key, message.text) for message in messages}

@@ -1,0 +1,72 @@
+"""``cairn pathways``: what coordinators do with pathway definitions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pathways.engine.plan import Plan
+from pathways.language import Loaded, library, load, report
+from pathways.language.decide import CannotDecide, decide_file
+from pathways.language.play import Failure, play_story, run_scenarios
+
+app = typer.Typer(no_args_is_help=True, help="Check, try and publish pathway definitions.")
+
+
+@app.command()
+def check(files: Annotated[list[Path], typer.Argument(help="Pathway definitions (YAML).")]) -> None:
+    """Check definitions and run the scenarios inside; everything wrong is said at once, with its place."""
+    results = [_check(file) for file in files]
+    raise typer.Exit(0 if all(results) else 1)
+
+
+def _check(file: Path) -> bool:
+    loaded = load(file, file=str(file))
+    if loaded.problems:
+        print(report(loaded.problems))
+    if loaded.pathway is None or loaded.errors:
+        return False
+    failures, _ = run_scenarios(Plan({loaded.pathway.name: loaded.pathway}), loaded.scenarios, wording=loaded.wording)
+    for failure in failures:
+        print(_located(loaded, failure))
+    if not failures:
+        print(f"{file}: good; version {loaded.pathway.version}, {len(loaded.scenarios)} scenarios hold")
+    return not failures
+
+
+def _located(loaded: Loaded, failure: Failure) -> str:
+    place = loaded.document.at(*failure.place) if loaded.document else ""
+    return f"{place}: scenario {failure.scenario!r}: {failure.what}; mend the pathway, or what the scenario expects"
+
+
+@app.command()
+def decide(
+    pathway: Annotated[str, typer.Argument(help="A shipped pathway's name, or a file.")],
+    cases: Annotated[Path, typer.Option(help="A JSON file of cases, each with id and inputs.")],
+) -> None:
+    """Let a pathway's tables decide given cases; one JSON line each."""
+    try:
+        for line in decide_file(pathway, cases):
+            print(line)
+    except CannotDecide as wrong:
+        print(wrong, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def story(
+    pathway: Annotated[str, typer.Argument(help="A shipped pathway's name, or a file.")],
+    file: Annotated[Path, typer.Argument(help="Stories (YAML): a list of scenarios.")],
+) -> None:
+    """Play stories and print what patient, nurse and clinic experience, day by day."""
+    raise typer.Exit(play_story(pathway, file))
+
+
+@app.command("list")
+def list_shipped() -> None:
+    """The pathways that are shipped, with their versions."""
+    for name, loaded in library().items():
+        print(name, loaded.pathway.version if loaded.pathway else "has errors")

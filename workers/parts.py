@@ -1,0 +1,148 @@
+"""The composition root: every dependency is made here and handed in; nothing is global."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.client import Client
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
+
+from activities.channels.port import Channel
+from activities.channels.sandbox import SandboxChannel
+from activities.channels.twilio import TwilioChannel, TwilioSettings
+from activities.enrolment import Enrolments
+from activities.events import Events
+from activities.housekeeping import Housekeeping
+from activities.messages import MessageActivities
+from activities.places import PlaceActivities
+from activities.plans import Plans
+from activities.steps import Engine, StepActivities
+from activities.waking import Waker
+from pathways.language import library
+from records.clock import Clock
+from records.database import Database
+from records.tables import PathwayVersion
+from records.vault import Vault
+from workers.settings import Settings
+from workflows.contract import PATIENTS_QUEUE, QUEUES
+from workflows.patient import PatientWorkflow
+
+STICKY = timedelta(seconds=4)  # after a worker was killed, the first touch of a patient waits this long
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything of one process that is not Temporal."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    clock: Clock
+    plans: Plans
+    channel: Channel
+    events: Events
+    enrolments: Enrolments
+
+    @classmethod
+    def make(cls, settings: Settings) -> Parts:
+        """Open what the settings name. Raises BadMasterKey."""
+        settings.home.mkdir(parents=True, exist_ok=True)
+        vault = Vault.from_text(settings.master_key) if settings.master_key else Vault.at(settings.home / "keys" / "master.key")
+        database = Database.open(settings.database_url)
+        clock, plans = Clock(), Plans()
+        return cls(
+            settings,
+            database,
+            vault,
+            clock,
+            plans,
+            _channel(settings, database, clock),
+            Events(database, vault, clock),
+            Enrolments(database, vault, plans, clock),
+        )
+
+    def housekeeping(self, client: Client) -> Housekeeping:
+        return Housekeeping(self.database, self.clock, Waker(client))
+
+    def workers(
+        self,
+        client: Client,
+        queues: tuple[str, ...] = (PATIENTS_QUEUE, *QUEUES.values()),
+        *,
+        engine: Engine | None = None,
+        interceptors: Sequence[Interceptor] = (),
+        sticky: timedelta = STICKY,
+    ) -> list[Worker]:
+        """A worker for each queue that this process serves."""
+        places = PlaceActivities(self.database, self.vault, self.clock)
+        steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine())
+        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel)
+        served: dict[str, dict[str, Any]] = {
+            PATIENTS_QUEUE: {
+                "workflows": [PatientWorkflow],
+                "activities": [steps.take_step, places.give_up_delivery],
+                "workflow_runner": UnsandboxedWorkflowRunner(),
+                "max_cached_workflows": 2000,
+                "sticky_queue_schedule_to_start_timeout": sticky,
+            },
+            QUEUES["message"]: {"activities": [messages.deliver_message]},
+            QUEUES["referral"]: {"activities": [places.deliver_referral]},
+            QUEUES["refill"]: {"activities": [places.deliver_refill]},
+        }
+        return [
+            Worker(
+                client,
+                task_queue=queue,
+                graceful_shutdown_timeout=timedelta(seconds=5),
+                interceptors=interceptors,
+                **served[queue],
+            )
+            for queue in queues
+        ]
+
+    async def close(self) -> None:
+        if isinstance(self.channel, SandboxChannel | TwilioChannel):
+            await self.channel.aclose()
+        await self.database.close()
+
+
+async def publish_shipped(session: AsyncSession, *, at: datetime) -> list[str]:
+    """Publish the shipped pathways that have no published version yet; answers their names."""
+    published = []
+    for name, loaded in library().items():
+        if loaded.pathway is None or loaded.document is None:
+            continue
+        has_one = select(PathwayVersion.version).where(PathwayVersion.pathway == name).limit(1)
+        if (await session.scalars(has_one)).first() is not None:
+            continue
+        version = loaded.pathway.version
+        session.add(PathwayVersion(version=version, pathway=name, text=loaded.document.text, published=at, current=True))
+        published.append(name)
+    return published
+
+
+def _channel(settings: Settings, database: Database, clock: Clock) -> Channel:
+    async def now() -> datetime:
+        async with database.reading() as session:
+            return await clock.now(session)
+
+    if settings.channel == "twilio":
+        sender = settings.twilio_from
+        service = sender if sender.startswith("MG") else None
+        return TwilioChannel(
+            TwilioSettings(
+                account_sid=settings.twilio_account,
+                auth_token=settings.twilio_token,
+                messaging_service_sid=service,
+                from_number=None if service else sender,
+                callback_url=f"{settings.public_url}/api/v1/hooks/twilio/status",
+                base_url=settings.twilio_base_url or "https://api.twilio.com",
+            ),
+            now=now,
+        )
+    return SandboxChannel(settings.home / "sandbox-provider.db", now=now)

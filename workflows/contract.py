@@ -1,0 +1,89 @@
+"""The names and small data classes that workflows, activities and the API agree on.
+
+Rule 1: keys, counts, delays and codes only: everything in here ends up in Temporal's history for years.
+Rule 2: a field may be added with a default; none is renamed or removed while a history that holds it can be replayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PATIENT = "Patient"
+WAKE = "wake"
+SETTLE = "settle"
+STORY = "story"
+
+TAKE_STEP = "take_step"
+DELIVER = {"message": "deliver_message", "referral": "deliver_referral", "refill": "deliver_refill"}
+GIVE_UP = "give_up_delivery"
+
+PATIENTS_QUEUE = "patients"
+QUEUES = {"message": "messages", "referral": "referrals", "refill": "refills"}
+
+
+def patient_workflow_id(patient: str) -> str:
+    """``patient/<opaque id>``: the patient's workflow."""
+    return f"patient/{patient}"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """``long_enough``: events of history after which a run continues as new, so that a cold replay stays well under half a
+    second; never fewer than a run needs for its first step (some thirty). ``attempt_s``: seconds for one try of a delivery.
+    """
+
+    long_enough: int = 400
+    attempt_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class PatientStart:
+    """What a run of the patient's workflow begins with."""
+
+    patient: str
+    next_step: int = 1
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Take step ``number`` of ``patient``."""
+
+    patient: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A delivery that was planned. ``kind``: message, referral, refill; ``urgent`` goes first."""
+
+    key: str
+    kind: str
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a step. ``due_in``: seconds until the next one is due, None when nothing lies ahead (or time is driven)."""
+
+    next_step: int
+    due_in: float | None = None
+    handovers: list[Handover] = field(default_factory=list)
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """Hand over the delivery ``key`` of ``patient``."""
+
+    patient: str
+    key: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """``learnt``: something was learnt that the patient's next step should know."""
+
+    learnt: bool = False
+    status: str = ""
