@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from activities.channels.port import Channel
 from activities.enrolment import Enrolments
@@ -11,6 +11,7 @@ from activities.events import Events
 from activities.housekeeping import Housekeeping
 from activities.inbox import Inbox, Wakes
 from activities.plans import Plans
+from activities.waking import NotWoken, Waker
 from records.clock import Clock
 from records.database import Database
 from records.vault import Vault
@@ -22,6 +23,13 @@ class Settles(Wakes, Protocol):
     async def settle(self, patient: str, *, next_step: int = 1) -> None:
         """Raises NotWoken."""
         ...
+
+
+class _Away:
+    """Temporal is away."""
+
+    async def wake(self, patient: str, *, next_step: int = 1) -> None:
+        raise NotWoken("temporal is away")
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,14 @@ class ApiParts:
     events: Events
     enrolments: Enrolments
     waker: Settles | None
-    housekeeping: Housekeeping
+    housekeeping: Housekeeping | None
     channel: Channel
     public_url: str = ""
+
+    @property
+    def keeping(self) -> Housekeeping:
+        """Housekeeping that can tell the time and wakes nobody where Temporal is away."""
+        return self.housekeeping or Housekeeping(self.database, self.clock, cast(Waker, _Away()))
 
     @property
     def inbox(self) -> Inbox:

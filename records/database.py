@@ -32,7 +32,7 @@ class Database:
     @classmethod
     def open(cls, url: str) -> Database:
         """Open ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``; nothing is read yet."""
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"hide_parameters": True}  # an error's text ends in logs and in Temporal
         if url.startswith("sqlite"):
             options["connect_args"] = {"timeout": 30}
             options["pool_size"] = 5
@@ -105,11 +105,11 @@ async def migrate(database: Database, revision: str = "head") -> None:
         await connection.commit()
 
 
-async def check_ready(database: Database) -> None:
-    """Raises DatabaseNotReady, in one sentence, unless the database is at this code's revision."""
+async def check_ready(database: Database, *, wanted: str | None = None) -> None:
+    """Raises DatabaseNotReady, in one sentence, unless the database is at ``wanted`` (this code's newest revision)."""
     async with database.engine.connect() as connection:
         found = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
-    wanted = head()
+    wanted = wanted or head()
     if found is None:
         raise DatabaseNotReady("The database is empty; set it up with: cairn db upgrade")
     if found != wanted:

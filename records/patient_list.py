@@ -34,7 +34,14 @@ class PatientList:
     vault: Vault
 
     async def page(
-        self, scope: Scope, *, words: str = "", tag: str | None = None, life: str | None = None, limit: int, after: str | None = None
+        self,
+        scope: Scope,
+        *,
+        words: str = "",
+        tag: str | None = None,
+        life: str | None = None,
+        limit: int,
+        after: str | None = None,
     ) -> Page[Listed]:
         """Patients whose name has words that begin like each of ``words``, or whose phone it is. Raises BadCursor."""
         query = select(Patient).order_by(Patient.id).limit(limit + 1)
@@ -59,7 +66,9 @@ class PatientList:
         ids = [patient.id for patient in patients]
         profiles = await self.profiles(patients)
         pathways: dict[str, list[str]] = {}
-        enrolments = select(Enrolment.patient_id, Enrolment.pathway).where(Enrolment.patient_id.in_(ids)).order_by(Enrolment.pathway)
+        enrolments = (
+            select(Enrolment.patient_id, Enrolment.pathway).where(Enrolment.patient_id.in_(ids)).order_by(Enrolment.pathway)
+        )
         for patient_id, pathway in await self.session.execute(enrolments):
             pathways.setdefault(patient_id, []).append(pathway)
         booked = select(VisitBooking.patient_id, func.min(VisitBooking.day)).where(VisitBooking.patient_id.in_(ids))

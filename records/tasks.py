@@ -82,5 +82,5 @@ def finish(task: TaskRow, outcome: str, *, at: datetime) -> None:
     task.status, task.outcome, task.closed = "done", outcome, at
 
 
-def _seen_by(scope: Scope, query: Select[tuple[TaskRow]]) -> Select[tuple[TaskRow]]:
+def _seen_by(scope: Scope, query: Select[TaskRow]) -> Select[TaskRow]:
     return query if scope.whole_network else query.where(TaskRow.care_team_id == (scope.team or ""))

@@ -44,7 +44,5 @@ class Timeline:
             query = query.where(place < last if newest_first else place > last)
         found = list(await self.session.scalars(query))
         shown = found[:limit]
-        lines = [
-            Line(row.step, load_reason(person.open(f"timeline/{row.step}/{row.line}", row.sealed))) for row in shown
-        ]
+        lines = [Line(row.step, load_reason(person.open(f"timeline/{row.step}/{row.line}", row.sealed))) for row in shown]
         return Page(lines, cursor(str(shown[-1].step), str(shown[-1].line)) if len(found) > limit else None)

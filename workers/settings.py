@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -17,16 +17,16 @@ class Settings:
     """``home``: the folder of the embedded stack. ``temporal_address`` empty: the embedded server is started."""
 
     home: Path
-    database_url: str
+    database_url: str = field(repr=False)
     temporal_address: str
     namespace: str
     temporal_port: int
     api_host: str
     api_port: int
-    master_key: str
+    master_key: str = field(repr=False)
     channel: str
     twilio_account: str = ""
-    twilio_token: str = ""
+    twilio_token: str = field(default="", repr=False)
     twilio_from: str = ""
     twilio_base_url: str = ""
     public_url: str = ""

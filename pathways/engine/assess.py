@@ -39,11 +39,13 @@ def facts(
     on: date,
     medicines: tuple[str, ...] = (),
     given: Mapping[str, object] | None = None,
+    only_what_was_sent: bool = False,
 ) -> dict[str, object]:
     """Everything a condition may ask, by name; a missing one is left out.
 
     An optional reading that was not taken says nothing: a number becomes NaN (no comparison with it is true),
-    yes or no becomes no, choices become none. ``given`` overrides any name, derived values too.
+    yes or no becomes no, choices become none. ``only_what_was_sent`` takes every reading for optional: a text from home
+    holds one value or two, and what was not sent must not hold back what was. ``given`` overrides any name, derived values too.
     """
     known: dict[str, object] = {"conditions": list(person.conditions), "medicines": list(medicines), "sex": person.sex}
     if person.born is not None:
@@ -54,7 +56,7 @@ def facts(
         value = readings.get(name)
         if value is not None:
             known[name] = _own_words(reading, value) if isinstance(value, tuple) else value
-        elif reading.optional:
+        elif reading.optional or only_what_was_sent:
             known[name] = {"number": math.nan, "yes_no": False, "choices": [], "list": []}[reading.kind]
     previous = course.previous if course is not None else {}
     known["previous"] = {name: previous.get(name) for name in pathway.values}

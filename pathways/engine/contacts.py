@@ -23,10 +23,10 @@ ON_CALL_ALERT = "on_call_alert"  # worded by the network, not by a pathway
 
 def say(turn: Turn, pathway: str, template: str, *, day: date | None = None, about: str | None = None) -> None:
     """Text the patient: at once where it is urgent or the hour is decent, else when the hour is."""
-    if turn.state.life != "active":
+    waiting = Waiting(at=turn.now, pathway=pathway, template=template, day=day, about=about)
+    if not may_be_texted(turn, urgent=_is_urgent(turn, waiting)):
         turn.because("not_sent", pathway=pathway, held_back=turn.state.life, detail={"template": template})
         return
-    waiting = Waiting(at=turn.now, pathway=pathway, template=template, day=day, about=about)
     if _is_urgent(turn, waiting) or calendar.is_decent(turn.now, turn.timezone, turn.plan.contact):
         turn.outbox.append(waiting)
         return
@@ -37,6 +37,11 @@ def _wait(turn: Turn, waiting: Waiting) -> None:
     turn.state.waiting = (*turn.state.waiting, replace(waiting, at=_next_decent(turn)))
     template = {"template": waiting.template}
     turn.because("message_waits", pathway=waiting.pathway, key=waiting.key, held_back="quiet_hours", detail=template)
+
+
+def may_be_texted(turn: Turn, *, urgent: bool) -> bool:
+    """Nobody who has left or lies in hospital; somebody who paused only where waiting could do harm."""
+    return turn.state.life == "active" or (urgent and turn.state.life == "paused")
 
 
 def due(turn: Turn) -> list[Waiting]:

@@ -27,6 +27,13 @@ def ask(turn: Turn, pathway: Pathway, table: str, readings: Readings, on: date) 
     return assess(pathway, pathway.tables[table], known(turn, pathway, readings, on))
 
 
+def ask_of_home(turn: Turn, pathway: Pathway, table: str, readings: Readings, on: date) -> Answer:
+    """What ``table`` says of readings sent from home, of which each stands for itself."""
+    course, medicines = turn.state.courses.get(pathway.name), tuple(turn.state.supplies)
+    sent = facts(pathway, turn.state.person, course, readings, on=on, medicines=medicines, only_what_was_sent=True)
+    return assess(pathway, pathway.tables[table], sent)
+
+
 def latest(turn: Turn) -> dict[str, Value]:
     """The last known value of every reading."""
     return {name: reading.value for name, reading in turn.state.readings.items()}

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 from pathways.engine import visits
 from pathways.engine.assess import Answer, assess, yes_no_values
-from pathways.engine.decisions import ask, carry_out, known, latest, put_down
+from pathways.engine.decisions import ask, ask_of_home, carry_out, known, latest, put_down
 from pathways.engine.events import Readings
 from pathways.engine.plan import Decision, Pathway, Service
 from pathways.engine.turn import Turn
@@ -119,7 +119,7 @@ def informed(turn: Turn, readings: Readings, on: date) -> None:
         service = next((s for s in pathway.services.values() if s.kind == "follow_up"), None)
         if service is None:
             continue
-        answer = ask(turn, pathway, pathway.home_readings, readings, on)
+        answer = ask_of_home(turn, pathway, pathway.home_readings, readings, on)
         if answer.decision is None:
             continue
         put_down(turn, "home_reading", pathway, service, answer)

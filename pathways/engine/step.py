@@ -58,9 +58,11 @@ def step(plan: Plan, state: State, event: AnyEvent) -> Outcome:
 
 def _hold_back(turn: Turn) -> None:
     """What was to be said in this very step, before we learnt that the person has died, left, or is in hospital."""
-    for command in [c for c in turn.commands if isinstance(c, SendMessage) and c.to != "on_call"]:
-        turn.commands.remove(command)
-        turn.because("not_sent", key=command.key, held_back=turn.state.life)
+    said = [command for command in turn.commands if isinstance(command, SendMessage) and command.to != "on_call"]
+    for command in said:
+        if not contacts.may_be_texted(turn, urgent=command.urgent):
+            turn.commands.remove(command)
+            turn.because("not_sent", key=command.key, held_back=turn.state.life)
 
 
 def next_due(plan: Plan, state: State) -> datetime | None:

@@ -174,8 +174,8 @@ def booked(turn: Turn, booking: str, day: date) -> None:
             continue
         if occurrence.confirmed and occurrence.booked is not None:
             turn.because("visit_booked", pathway=pathway.name, service=service.name, key=booking, held_back="day_agreed")
-        elif day < turn.today:
-            turn.because("visit_booked", pathway=pathway.name, service=service.name, key=booking, held_back="day_is_past")
+        elif not turn.today <= day <= occurrence.due:
+            turn.because("visit_booked", pathway=pathway.name, service=service.name, key=booking, held_back="day_out_of_range")
         else:
             turn.set_occurrence(pathway.name, service.name, replace(occurrence, booked=day))
             turn.because("visit_booked", pathway=pathway.name, service=service.name, key=booking, detail={"day": day.isoformat()})

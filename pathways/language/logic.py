@@ -21,6 +21,7 @@ _LARGEST = 200  # alternatives of one condition
 _HEAVIEST = 1500  # parts of one condition
 _DEEPEST = 150
 _STEPS = 20_000
+_MOST_CONSTANTS = 60  # of one fact in one table
 
 
 class TooMuch(Exception):
@@ -102,7 +103,8 @@ class Facts:
         self._numbers = {key: sorted(set(found)) for key, found in self._numbers.items()}
         self._work = Work()
         self._certain = certain
-        self._mixed = self._numbers.keys() & self._words.keys()
+        crowded = {key for key, cuts in self._numbers.items() if len(cuts) > _MOST_CONSTANTS}
+        self._mixed = (self._numbers.keys() & self._words.keys()) | crowded
 
     def alternatives(self, node: Node, holds: bool = True) -> list[Alternative]:
         """The condition (or its being false) as alternatives of which one must be true. Raises TooMuch."""
@@ -139,6 +141,7 @@ class Facts:
             same = frozenset(chosen)
             return (every - same if sign == "_!=_" else same), every
         cuts = self._numbers[key]
+        self._work.spend(len(cuts))
         points = range(2 * len(cuts) + 1)  # even: open stretch, odd: the constant itself
         assert isinstance(constant, int | float)
         middle = 2 * cuts.index(constant) + 1

@@ -30,7 +30,7 @@ class _Judged:
 def check_rows(document: Document, data: Mapping[str, Value], pathway: Pathway) -> Iterator[PathwayError]:
     """Rows that are never reached, and constants that make no sense."""
     values = Values({name: tree(expression) for name, expression in pathway.values.items()})
-    certain = frozenset({"age", *(name for name, reading in pathway.readings.items() if not reading.optional)})
+    required = frozenset({"age", *(name for name, reading in pathway.readings.items() if not reading.optional)})
     for steps, expression in _expressions(data, pathway):
         yield from _constants(document, data, pathway, steps, expression)
     for name, table in pathway.tables.items():
@@ -40,6 +40,7 @@ def check_rows(document: Document, data: Mapping[str, Value], pathway: Pathway) 
             if row.when is not None:
                 at = document.at("tables", name, places.get((row.id, row.line), 0), "row")
                 conditions.append((row.id, row.when.source, at, _inlined(values, row.when)))
+        certain = frozenset({"age"}) if name == pathway.home_readings else required  # from home, any reading may not be sent
         facts = Facts([node for *_, node in conditions if node is not None], certain)
         judged = [_Judged(row_id, source, at, _alternatives(facts, node)) for row_id, source, at, node in conditions]
         for number, row_judged in enumerate(judged):

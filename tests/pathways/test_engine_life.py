@@ -74,3 +74,12 @@ def test_a_carer_whose_number_is_dead_is_not_texted_again() -> None:
     player.wait(player.moment(date(2025, 3, 14), time(20)))
     assert player.sent == []
     assert set(tasks(player)) == {"find_number", "phone_reminder"}
+
+
+def test_who_paused_and_sends_a_critical_reading_is_told_to_seek_help() -> None:
+    player = patient()
+    player.happens(events.Paused, date(2025, 3, 5))
+    player.happens(events.ReadingReceived, date(2025, 3, 6), time(2), readings={"sbp": 195.0, "dbp": 120.0}, source="home")
+    assert player.sent == ["seek_help_now"]
+    player.wait(player.moment(date(2025, 3, 20)))
+    assert player.sent == ["seek_help_now"]

@@ -97,3 +97,10 @@ def test_a_service_for_some_begins_when_the_person_becomes_one_of_them() -> None
     player.happens(events.PathwaysChanged, date(2025, 3, 21), pathways=("hypertension",))
     assert set(player.state.courses) == {"hypertension"}
     assert follow_up(player).due == date(2025, 3, 17)
+
+
+def test_no_visit_is_booked_later_than_it_is_due() -> None:
+    player = patient()
+    booking = follow_up(player).booking
+    player.happens(events.VisitBooked, date(2025, 3, 4), booking=booking, day=date(2025, 3, 25))
+    assert follow_up(player).day == date(2025, 3, 17)

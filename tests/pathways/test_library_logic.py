@@ -86,7 +86,7 @@ def screening(i: Inputs) -> str:
     three_days = len(raised) >= 3 and i["non_same_day"] is True
     if three_days and all(raised):
         return "HS-3"
-    if raised[0] and not three_days:
+    if raised[0]:
         return "HS-2"
     waist_limit = 85 if i["sex"] == "f" else 90
     risks = [

@@ -6,16 +6,16 @@ from collections import Counter
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
+from strategies import Move, live, lives, shipped_plan
 
 from pathways.engine import calendar, events, next_due, step, visits
 from pathways.engine.commands import CloseTask, ReleaseVisit, SendMessage
 from pathways.engine.state import State
 from pathways.engine.turn import Turn
 from pathways.serial import dump_command, dump_event, dump_reason, dump_state, load_command, load_event, load_reason, load_state
-from strategies import Move, live, lives, shipped_plan
 
 quick = settings(
-    max_examples=60,
+    max_examples=100,
     derandomize=True,
     deadline=None,
     database=None,
@@ -76,7 +76,9 @@ def test_nobody_is_texted_at_night_or_once_they_have_left_or_lie_in_hospital(lif
     plan = shipped_plan()
     for taken in live(life):
         sent = [c for c in taken.outcome.commands if isinstance(c, SendMessage) and c.to != "on_call"]
-        if taken.outcome.state.life != "active":
+        if taken.outcome.state.life == "paused":
+            assert all(command.urgent for command in sent)
+        elif taken.outcome.state.life != "active":
             assert not sent
         for command in sent:
             reason = next(r for r in taken.outcome.reasons if r.key == command.key)

@@ -40,7 +40,7 @@ from workers.temporal import TemporalServer, connect, free_port
 from workflows.contract import Pace, patient_workflow_id
 
 Happening = Callable[["Stack"], Awaitable[None]]
-A_LOOK = 0.01  # seconds between two looks at whether everything has settled
+A_LOOK = 0.02  # seconds between two looks at whether everything has settled
 PATIENCE = 60.0  # seconds of real time; what has not settled by then is stuck
 
 
@@ -84,24 +84,29 @@ class Stack:
         """Until everything that is due is done and everything planned is handed over. Raises Stuck."""
         async with asyncio.timeout(PATIENCE) as patience:
             try:
-                while not (pulse := await self.housekeeping.pulse()).settled:
+                while True:
+                    pulse = await self.housekeeping.pulse()
+                    if pulse.settled:
+                        return pulse
                     await asyncio.sleep(A_LOOK)
             except (TimeoutError, asyncio.CancelledError):
                 if patience.expired():
                     raise Stuck(f"not settled after {PATIENCE:.0f} s") from None
                 raise
-        return pulse
 
-    async def live(self, until: datetime, happenings: Iterable[tuple[datetime, Happening]] = ()) -> None:
-        """Move time from one interesting moment to the next, up to ``until``."""
+    async def live(
+        self, until: datetime, happenings: Iterable[tuple[datetime, Happening]] = (), *, at_least: timedelta = timedelta(0)
+    ) -> None:
+        """Move time from one interesting moment to the next, up to ``until``; all within ``at_least`` of it come at once."""
         ahead = sorted(happenings, key=lambda happening: happening[0])
         while True:
             pulse = await self.settle()
             moments = [m for m in (pulse.next_due, ahead[0][0] if ahead else None) if m is not None and m <= until]
             if not moments:
                 break
-            await self.move(max(min(moments), pulse.now))
-            while ahead and ahead[0][0] <= min(moments):
+            now = max(min(min(moments) + at_least, until), pulse.now)
+            await self.move(now)
+            while ahead and ahead[0][0] <= now:
                 await ahead.pop(0)[1](self)
             await self.housekeeping.wake_due()
         await self.move(until)
@@ -185,8 +190,8 @@ class Stack:
         self.server = await TemporalServer.start(self.home / "temporal.db", port, log=self.home / "temporal.log")
 
 
-#: A dead worker's turn goes to another after two seconds instead of ten, its delivery is tried again after three, not sixty.
-HURRIED = timedelta(seconds=2)
+#: A dead worker's turn goes to another after one second instead of ten.
+HURRIED = timedelta(seconds=1)
 
 
 @asynccontextmanager

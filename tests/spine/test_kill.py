@@ -5,14 +5,16 @@ What is compared: the texts at the sandbox provider, which counts and forgives n
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from spine.people import pressure, somebody
 from spine.stack import HURRIED, Happening, Stack, moment, standing, texts
-from spine.supervisor import supervised
+from spine.supervisor import Breeder, supervised
 from spine.worker_process import Order
 from sqlalchemy import update
 
@@ -21,7 +23,7 @@ from pathways.language import library, load
 from records.tables import Enrolment, PathwayVersion
 from workflows.contract import Pace
 
-START, MIDDLE, END = moment("2025-03-03", "09:00"), moment("2025-09-01", "06:00"), moment("2026-03-03", "09:00")
+START, MIDDLE, END = moment("2025-03-03", "09:00"), moment("2025-09-01", "06:00"), moment("2026-01-20", "09:00")
 SOON = Pace(long_enough=60, attempt_s=3.0)
 CHINA = ZoneInfo("Asia/Shanghai")
 
@@ -49,15 +51,15 @@ def a_call(patient: str, n: int) -> Happening:
 def a_year(patient: str) -> list[tuple[datetime, Happening]]:
     """A life with visits, answers and medicine, in which some visits are missed."""
     return [
-        (moment("2025-03-06"), a_visit(patient, 1, 150, 95)),
-        (moment("2025-03-20"), a_visit(patient, 2, 136, 84)),
-        (moment("2025-05-12"), a_dispense(patient, 1)),
-        (moment("2025-06-10"), a_confirmation(patient, 1)),
-        (moment("2025-06-17"), a_visit(patient, 3, 134, 82)),
-        (moment("2025-09-12"), a_visit(patient, 4, 155, 96)),
-        (moment("2025-09-26"), a_visit(patient, 5, 138, 84)),
-        (moment("2025-10-20"), a_dispense(patient, 2)),
-        (moment("2026-01-05"), a_call(patient, 1)),
+        (moment("2025-03-06", "17:00"), a_visit(patient, 1, 150, 95)),
+        (moment("2025-03-20", "17:00"), a_visit(patient, 2, 136, 84)),
+        (moment("2025-05-12", "17:00"), a_dispense(patient, 1)),
+        (moment("2025-06-10", "17:00"), a_confirmation(patient, 1)),
+        (moment("2025-06-17", "17:00"), a_visit(patient, 3, 134, 82)),
+        (moment("2025-09-12", "17:00"), a_visit(patient, 4, 155, 96)),
+        (moment("2025-09-26", "17:00"), a_visit(patient, 5, 138, 84)),
+        (moment("2025-10-20", "17:00"), a_dispense(patient, 2)),
+        (moment("2026-01-05", "17:00"), a_call(patient, 1)),
     ]
 
 
@@ -77,7 +79,7 @@ async def the_rule_is_changed(stack: Stack, patient: str) -> None:
     await stack.tell(patient, lambda now: PathwaysChanged(id="moved/1", at=now, learnt=now, pathways=("hypertension",)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Lived:
     """What came of a life."""
 
@@ -86,12 +88,9 @@ class Lived:
     deaths: list[str]
 
 
-async def live_a_year(home: Path, dying_at: tuple[str, ...], *, server_dies: bool = False) -> Lived:
+async def live_a_year(home: Path, breeder: Breeder, dying_at: tuple[str, ...], *, server_dies: bool = False) -> Lived:
     """The same year, with the worker process killed once at each of ``dying_at``, before and again after the change."""
-    async with (
-        standing(home, start=START, pace=SOON, task_timeout=HURRIED) as stack,
-        supervised(home / "workers.log") as workers,
-    ):
+    async with standing(home, start=START, pace=SOON, task_timeout=HURRIED) as stack, supervised(breeder) as workers:
         one = Order(str(home), stack.server.address)
         await workers.start([replace(one, die_at=at) for at in dying_at], one)
         patient = await stack.enrol(somebody(supply=("amlodipine", date(2025, 2, 20), 30), last_pressure=(150, 95)))
@@ -149,12 +148,52 @@ def days_before(text: str, sent: datetime) -> int | None:
     return min((day - sent.astimezone(CHINA).date()).days for day in days if day >= sent.astimezone(CHINA).date())
 
 
-async def test_a_year_under_fire_is_the_same_year(tmp_path: Path) -> None:
-    calm = await live_a_year(tmp_path / "calm", ())
+async def test_a_year_under_fire_is_the_same_year(tmp_path: Path, breeder: Breeder) -> None:
+    calm = await live_a_year(tmp_path / "calm", breeder, ())
     assert len(calm.texts) > 10
     fire = await live_a_year(
-        tmp_path / "fire", ("after_accept", "after_step", "before_commit", "continue_as_new", "new_run"), server_dies=True
+        tmp_path / "fire", breeder, ("after_accept", "after_step", "before_commit", "continue_as_new", "new_run"), server_dies=True
     )
     assert fire.texts == calm.texts
     assert fire.codes == calm.codes
     assert fire.deaths == ["after_accept", "after_step", "before_commit", "continue_as_new", "new_run"] * 2
+
+
+COMMUNITY_ENDS = moment("2025-06-03", "09:00")
+A_FEW = 10  # patients
+SEED = 20250303  # of the moments at which processes are killed
+
+
+async def live_together(home: Path, breeder: Breeder, kills: list[int]) -> set[tuple[str, str, str]]:
+    """A small community for three months, its worker process killed after so many activities, again and again."""
+    # A care team each: who books first is nobody's business, so that the days do not depend on who was killed.
+    async with (
+        standing(home, start=START, teams=A_FEW, pace=SOON, task_timeout=HURRIED) as stack,
+        supervised(breeder) as workers,
+    ):
+        plain = Order(str(home), stack.server.address)
+        await workers.start([replace(plain, die_at="after_activity", die_after=n) for n in kills], plain)
+        people = [somebody(n, team=f"team-{n}", supply=("amlodipine", date(2025, 2, n), 28 + n)) for n in range(1, A_FEW + 1)]
+        patients = [await stack.enrol(person) for person in people]
+        happenings = [
+            (moment(day, "17:00"), a_visit(patient, visit, sbp, 84))
+            for n, patient in enumerate(patients)
+            for visit, (day, sbp) in enumerate([("2025-03-06", 150 - n), ("2025-03-20", 138), ("2025-05-06", 150)])
+            if (n + visit) % 3  # each visit is missed by a third of them
+        ]
+        await stack.live(COMMUNITY_ENDS, happenings, at_least=timedelta(hours=2))
+        await workers.stop()
+        assert len(workers.deaths) == len(kills)
+        # A message's key is the patient's own, and every patient has another phone.
+        assert set(Counter((message.to, message.key) for message in await stack.sms()).values()) == {1}
+        assert [await stack.failed_workflow_tasks(patient) for patient in patients] == [[]] * A_FEW
+        return texts(await stack.sms())
+
+
+async def test_twenty_kills_at_random_lose_nothing_double_nothing_and_leave_nobody_stuck(tmp_path: Path, breeder: Breeder) -> None:
+    chance = random.Random(SEED)
+    kills = [chance.randint(1, 12) for _ in range(20)]
+    print(f"killed after so many activities (seed {SEED}): {kills}")
+    calm = await live_together(tmp_path / "calm", breeder, [])
+    assert len(calm) > 5 * A_FEW
+    assert await live_together(tmp_path / "fire", breeder, kills) == calm

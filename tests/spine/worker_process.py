@@ -176,7 +176,7 @@ async def serve(order: Order) -> None:
     asyncio.get_running_loop().add_reader(0, told.set)
     client = await connect(order.address, "default", parts.vault)
     async with AsyncExitStack() as workers:
-        for worker in parts.workers(client, engine=engine, interceptors=[Fateful(fate)], sticky=timedelta(seconds=1)):
+        for worker in parts.workers(client, engine=engine, interceptors=[Fateful(fate)], sticky=timedelta(seconds=0.5)):
             await workers.enter_async_context(worker)
         await told.wait()
     os.read(0, 100)

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pathways.engine.plan import Plan
-from pathways.language import Loaded, library, load, report
+from pathways.language import library, load, report
 from pathways.language.decide import CannotDecide, decide_file
-from pathways.language.play import Failure, play_story, run_scenarios
+from pathways.language.play import play_story, run_scenarios
 
 app = typer.Typer(no_args_is_help=True, help="Check, try and publish pathway definitions.")
 
@@ -29,17 +28,12 @@ def _check(file: Path) -> bool:
         print(report(loaded.problems))
     if loaded.pathway is None or loaded.errors:
         return False
-    failures, _ = run_scenarios(Plan({loaded.pathway.name: loaded.pathway}), loaded.scenarios, wording=loaded.wording)
-    for failure in failures:
-        print(_located(loaded, failure))
-    if not failures:
+    unmet = run_scenarios(loaded)
+    if unmet:
+        print(report(unmet))
+    else:
         print(f"{file}: good; version {loaded.pathway.version}, {len(loaded.scenarios)} scenarios hold")
-    return not failures
-
-
-def _located(loaded: Loaded, failure: Failure) -> str:
-    place = loaded.document.at(*failure.place) if loaded.document else ""
-    return f"{place}: scenario {failure.scenario!r}: {failure.what}; mend the pathway, or what the scenario expects"
+    return not unmet
 
 
 @app.command()

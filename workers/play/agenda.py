@@ -67,7 +67,5 @@ class Agenda:
                 for plan in plans:
                     await plan.act()
 
-        async with asyncio.TaskGroup() as group:
-            for plans in groups.values():
-                group.create_task(one_after_the_other(plans))
+        await asyncio.gather(*(one_after_the_other(plans) for plans in groups.values()))
         return done

@@ -43,9 +43,15 @@ COURSES: Mapping[str, Course] = {
     "egfr": Course(88, 80, 66, 5),
     "acr": Course(12, 18, 40, 5, 1),
 }
-YES: Mapping[str, float] = {"adr": 0.015, "new_complication": 0.006, "worse_complication": 0.004, "other_disease_cannot_handle": 0.001}
+YES: Mapping[str, float] = {
+    "adr": 0.015,
+    "new_complication": 0.006,
+    "worse_complication": 0.004,
+    "other_disease_cannot_handle": 0.001,
+}
 SETBACK, EMERGENCY, SYMPTOM, FORGOTTEN = 0.06, 0.007, 0.008, 0.04
 NOT_ALWAYS = frozenset({"other_glucose", "heart_rate", "weight"})
+NEEDED = ("sbp", "dbp", "fpg")  # what a health manager may forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,6 @@ class Asked:
     name: str
     kind: str
     choices: tuple[str, ...] = ()
-    optional: bool = False
 
     @classmethod
     def read(cls, item: str | Mapping[str, Any]) -> Asked:
@@ -65,7 +70,7 @@ class Asked:
             return cls(item, kind)
         choices = tuple(str(word) for word in item.get("choices") or ())
         kind = str(item.get("kind") or ("choices" if choices else "number"))
-        return cls(str(item["name"]), kind, choices, bool(item.get("optional", False)))
+        return cls(str(item["name"]), kind, choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,9 @@ class Body:
             value = self._value(one)
             if value is not None:
                 found[one.name] = value
-        needed = [one.name for one in asked if not one.optional and one.name in found]
+        needed = [name for name in NEEDED if name in found]
         if forgetting and needed and self._chance(FORGOTTEN, "forgotten"):
-            del found[self.character.dice.pick(sorted(needed), self.character.who, self.day, "which")]
+            del found[self.character.dice.pick(needed, self.character.who, self.day, "which")]
         return found
 
     def number(self, name: str) -> float:
@@ -111,7 +116,7 @@ class Body:
         return f"{self.number('sbp'):.0f}/{self.number('dbp'):.0f}"
 
     def _value(self, one: Asked) -> Any:
-        if one.optional and one.name in NOT_ALWAYS and not self._chance(0.4, one.name, "taken"):
+        if one.name in NOT_ALWAYS and not self._chance(0.4, one.name, "taken"):
             return None
         match one.kind:
             case "yes_no":

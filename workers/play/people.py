@@ -53,7 +53,9 @@ class Character:
             return True
         if self._never_found():
             return False
-        starts = [start for start, length in (self._gone_in(day.year), self._gone_in(day.year - 1)) if start <= day < start + length]
+        starts = [
+            start for start, length in (self._gone_in(day.year), self._gone_in(day.year - 1)) if start <= day < start + length
+        ]
         return day >= max(starts) + timedelta(days=self.dice.between(45, 80, self.who, "found after"))
 
     def _never_found(self) -> bool:

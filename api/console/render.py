@@ -1,0 +1,57 @@
+"""Templates into pages: escaped, and under a policy that lets them load only our stylesheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.showing.words import in_language, inputs, value, word
+
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def html(template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
+    """The page."""
+    text = _environment().get_template(template).render({"caller": None, "language": "en"} | shown)
+    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})
+
+
+def day(at: date | None) -> str:
+    """``Mon 3 Mar 2025``."""
+    return f"{at:%a} {at.day} {at:%b %Y}" if at is not None else "–"
+
+
+def moment(at: datetime | None, zone: str = "UTC") -> str:
+    """``Mon 3 Mar 2025, 09:05``, where the reader's clock hangs."""
+    return f"{day(at.astimezone(ZoneInfo(zone)).date())}, {at.astimezone(ZoneInfo(zone)):%H:%M}" if at is not None else "–"
+
+
+def words(code: str, language: str = "en") -> str:
+    """A code as people say it."""
+    return word("words", code, language)
+
+
+def titled(titles: Mapping[str, Mapping[str, str]], name: str, language: str) -> str:
+    """A pathway's title."""
+    return in_language(titles[name], language) if name in titles else words(name, language)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"day": day, "moment": moment, "words": words, "value": value, "inputs": inputs}
+    environment.globals |= {"titled": titled, "in_language": in_language}
+    return environment

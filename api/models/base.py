@@ -1,0 +1,110 @@
+"""What every model of the API has in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+)
+
+from pathways.engine.events import Value
+
+
+class Model(BaseModel):
+    """Frozen and closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+#: A moment in an answer: RFC 3339, UTC, with Z.
+Moment = Annotated[datetime, PlainSerializer(_written, return_type=str)]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+#: A moment in a request: any offset, but one must be there.
+AMoment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+Words = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+#: Name to a number in the reading's own unit, yes or no, a word, or chosen words.
+ReadingsIn = Annotated[dict[Name, StrictBool | StrictInt | StrictFloat | Name | Words], Field(max_length=100)]
+
+
+def to_values(readings: dict[str, Any]) -> dict[str, Value]:
+    """As events hold them: whole numbers are numbers, lists are tuples."""
+    return {name: _value(value) for name, value in readings.items()}
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    return tuple(value)
+
+
+class Happened(Model):
+    """Something that happened: ``at`` is now unless given; it may not lie ahead. ``id`` makes the event's, like Idempotency-Key."""
+
+    at: AMoment | None = None
+    id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+class Moved(Model):
+    """How the patient stands after an event."""
+
+    id: str
+    tag: str | None
+    life: str
+    reach: str
+    next_due: Moment | None
+
+
+class Written(Model):
+    """An event was stored. ``acted_on`` False: Temporal is away or slow; it is acted on later, nothing is lost."""
+
+    event_id: str
+    acted_on: bool
+    patient: Moved
+
+
+class ReadingAsked(Model):
+    """Something to be measured or asked. ``kind``: number, choices, yes_no, list."""
+
+    name: str
+    kind: str
+    unit: str | None = None
+    choices: list[str] = Field(default_factory=list)
+    label: str
+
+
+class PersonBrief(Model):
+    """Who a task is about. ``name`` is None for a person who was forgotten."""
+
+    id: str
+    name: str | None
+    tag: str | None
+
+
+class Day(Model):
+    """A day, optionally."""
+
+    day: date | None = None

@@ -1,0 +1,1 @@
+"""REST, one module for each domain; every route is a few lines."""

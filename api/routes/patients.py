@@ -1,0 +1,61 @@
+"""Patients: found, read, enrolled, and moved within the network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.depends import After, Care, Language, Limit, Parts, Session
+from api.enrolling import enrol
+from api.models.base import Written
+from api.models.patients import EnrolmentOut, MoveIn, PatientDetail, PatientPage, PersonIn
+from api.moving import move
+from api.problems import not_found
+from api.showing.patients import Showing, brief
+from api.writing import Writes
+from records.patient_list import PatientList
+from records.patients import Patients
+
+router = APIRouter(prefix="/patients", tags=["patients"])
+
+
+@router.get("", summary="Find patients")
+async def list_patients(
+    caller: Care,
+    session: Session,
+    parts: Parts,
+    search: Annotated[str, Query(max_length=100, description="beginnings of the name's words, or a phone")] = "",
+    tag: Annotated[str | None, Query(max_length=40)] = None,
+    life: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> PatientPage:
+    """Patients of the caller's team, or of the network."""
+    people = PatientList(session, parts.vault)
+    page = await people.page(caller.scope, words=search, tag=tag, life=life, limit=limit, after=after)
+    return PatientPage(items=[brief(listed) for listed in page.items], next=page.next)
+
+
+@router.get("/{patient_id}", summary="One patient")
+async def read_patient(caller: Care, session: Session, parts: Parts, patient_id: str, language: Language = "en") -> PatientDetail:
+    """One patient with everything that is due, at home, asked for and known."""
+    patient = await Patients(session, parts.vault).in_scope(caller.scope, patient_id)
+    if patient is None:
+        raise not_found()
+    return await Showing(session, parts.vault, parts.plans, language).detail(patient)
+
+
+@router.post("", summary="Enrol a person", status_code=201)
+async def enrol_patient(caller: Care, writing: Writes, body: PersonIn, response: Response) -> EnrolmentOut:
+    """Enrol a person as a roster would; the same identifier twice is one patient (200 instead of 201)."""
+    outcome = await enrol(writing, caller.scope, body)
+    if outcome.status != "enrolled":
+        response.status_code = 200
+    return outcome
+
+
+@router.post("/{patient_id}/move", summary="A move within the network, or another number")
+async def move_patient(caller: Care, writing: Writes, patient_id: str, body: MoveIn) -> Written:
+    """The open tasks and booked days go to the new team; another time zone moves every hour."""
+    return await move(writing, caller.scope, patient_id, body)

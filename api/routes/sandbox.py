@@ -1,0 +1,68 @@
+"""The sandbox's phones: what they were sent, and texting us from them; only where the sandbox channel is used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from activities.channels.sandbox import SandboxChannel
+from api.depends import Gateway, Parts
+from api.models.base import Model, Moment
+from api.parts import ApiParts
+from api.problems import Problem
+
+router = APIRouter(prefix="/sandbox", tags=["sandbox"])
+
+
+class SandboxMessage(Model):
+    """An SMS on a phone. ``n`` counts up; give the last one as ``since``."""
+
+    n: int
+    to: str
+    text: str
+    at: Moment
+    key: str
+
+
+class SandboxMessages(Model):
+    """In order of acceptance."""
+
+    items: list[SandboxMessage]
+
+
+class ReplyIn(Model):
+    """A phone texts us."""
+
+    from_: Annotated[str, Field(alias="from", min_length=3, max_length=30)]
+    text: Annotated[str, Field(max_length=1600)]
+
+
+class ReplyOut(Model):
+    """``known``: whose phone it is, is known here."""
+
+    known: bool
+
+
+def sandbox_of(parts: ApiParts) -> SandboxChannel:
+    """The sandbox. Raises Problem 409 where messages really go out."""
+    if not isinstance(parts.channel, SandboxChannel):
+        raise Problem(409, "This installation sends through a real provider; set CAIRN_CHANNEL=sandbox to play with phones.")
+    return parts.channel
+
+
+@router.get("/messages", summary="SMS that the sandbox's phones hold")
+async def list_messages(caller: Gateway, parts: Parts, since: Annotated[int, Query(ge=0)] = 0) -> SandboxMessages:
+    """Everything accepted after number ``since``."""
+    held = ((int(sms.sid[2:], 16), sms) for sms in await sandbox_of(parts).messages())
+    return SandboxMessages(
+        items=[SandboxMessage(n=n, to=sms.to, text=sms.text, at=sms.accepted_at, key=sms.key) for n, sms in held if n > since]
+    )
+
+
+@router.post("/replies", summary="A phone texts us")
+async def reply(caller: Gateway, parts: Parts, body: ReplyIn) -> ReplyOut:
+    """Goes the way of a provider's inbound webhook."""
+    taken = await parts.inbox.take(await sandbox_of(parts).reply(body.from_, body.text))
+    return ReplyOut(known=bool(taken.patients))

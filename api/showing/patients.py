@@ -1,0 +1,168 @@
+"""Patients as the API and the pages show them: the record, its sealed state, and the plan it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.plans import Plans, UnknownVersion
+from api.models.base import PersonBrief, ReadingAsked
+from api.models.patients import KnownOut, OpenReferral, PatientDetail, PatientOut, ServiceOut, SupplyOut
+from api.models.work import VisitOut
+from api.showing.words import in_language
+from pathways.engine.plan import Pathway, Plan
+from pathways.engine.state import State
+from pathways.serial import OldSchema, load_state
+from records.patient_list import Listed, PatientList
+from records.patients import STATE, Patients, Profile
+from records.tables import Patient
+from records.vault import Vault
+
+UNKNOWN = Profile()
+
+
+@dataclass
+class Showing:
+    """Opens what one page shows, within one transaction; each patient's plan and state once."""
+
+    session: AsyncSession
+    vault: Vault
+    plans: Plans
+    language: str = "en"
+    _states: dict[str, State | None] = field(default_factory=dict)
+    _plans: dict[str, Plan] = field(default_factory=dict)
+
+    async def many(self, patients: Sequence[Patient]) -> list[PatientOut]:
+        """As a list shows them, in their order."""
+        return [brief(listed) for listed in await PatientList(self.session, self.vault).listed(patients)]
+
+    async def detail(self, patient: Patient) -> PatientDetail:
+        """One patient with everything that is due, at home, asked for and known."""
+        (listed,) = await PatientList(self.session, self.vault).listed([patient])
+        state = await self.state(patient) or State(patient=patient.id)
+        return PatientDetail(
+            **brief(listed).model_dump(),
+            carer_phone=listed.profile.carer_phone if listed.profile else None,
+            services=services(state),
+            supplies=[SupplyOut(medicine=s.medicine, ends=s.ends, stage=s.stage) for s in state.supplies.values()],
+            referrals=[
+                OpenReferral(key=key, urgency=referral.urgency, stage=referral.stage, day=referral.day)
+                for key, referral in state.referrals.items()
+            ],
+            readings={name: KnownOut(value=known.value, on=known.on) for name, known in sorted(state.readings.items())},
+        )
+
+    async def visit(self, patient: Patient, shown: PatientOut) -> VisitOut:
+        """A visit that is expected, and what every pathway of the patient collects at it."""
+        state = await self.state(patient)
+        plan = await self.plan(patient.id)
+        names = [
+            (pathway, name)
+            for pathway in plan.pathways.values()
+            for service in pathway.services.values()
+            if service.kind == "follow_up"
+            for name in service.collects
+        ]
+        confirmed = state is not None and any(s.confirmed for s in services(state) if s.day == shown.visit_day)
+        return VisitOut(
+            patient=shown,
+            pathways=shown.pathways,
+            collects=self.asked(names),
+            day=shown.visit_day or patient.created.date(),
+            confirmed=confirmed,
+        )
+
+    def asked(self, names: Iterable[tuple[Pathway, str]]) -> list[ReadingAsked]:
+        """What is to be measured or asked, each reading once."""
+        found: dict[str, ReadingAsked] = {}
+        for pathway, name in names:
+            reading = pathway.readings.get(name)
+            if reading is None:
+                found.setdefault(name, ReadingAsked(name=name, kind="number", label=name))
+                continue
+            found.setdefault(
+                name,
+                ReadingAsked(
+                    name=name,
+                    kind=reading.kind,
+                    unit=reading.unit,
+                    choices=list(reading.choices),
+                    label=in_language(reading.label, self.language) or name,
+                ),
+            )
+        return list(found.values())
+
+    async def person(self, patient: Patient) -> tuple[PersonBrief, Profile]:
+        """Who a task or a request is about."""
+        profiles = await PatientList(self.session, self.vault).profiles([patient])
+        profile = profiles.get(patient.id)
+        return PersonBrief(id=patient.id, name=name_of(profile), tag=patient.tag), profile or UNKNOWN
+
+    async def plan(self, patient_id: str) -> Plan:
+        """The plan that the patient is pinned to; empty where a version does not compile any more."""
+        if patient_id not in self._plans:
+            try:
+                self._plans[patient_id], _ = await self.plans.of(self.session, patient_id)
+            except UnknownVersion:
+                self._plans[patient_id] = Plan({})
+        return self._plans[patient_id]
+
+    async def state(self, patient: Patient) -> State | None:
+        """What the engine knows of the patient; None before the first step, and for a person who was forgotten."""
+        if patient.id not in self._states:
+            self._states[patient.id] = await self._open(patient)
+        return self._states[patient.id]
+
+    async def _open(self, patient: Patient) -> State | None:
+        if patient.state is None:
+            return None
+        try:
+            person = await Patients(self.session, self.vault).vault_of(patient.id)
+            return load_state(person.open_bytes(STATE, patient.state))
+        except (LookupError, OldSchema):
+            return None  # the next step folds it again
+
+
+def brief(listed: Listed) -> PatientOut:
+    """As a list shows them."""
+    patient, profile = listed.patient, listed.profile or UNKNOWN
+    return PatientOut(
+        id=patient.id,
+        name=name_of(listed.profile),
+        sex=profile.sex,
+        born=profile.born,
+        phone=profile.phone,
+        language=patient.language,
+        timezone=patient.timezone,
+        care_team=patient.care_team_id,
+        tag=patient.tag,
+        life=patient.life,
+        reach=patient.reach,
+        pathways=list(listed.pathways),
+        next_due=patient.next_due,
+        visit_day=listed.visit_day,
+    )
+
+
+def name_of(profile: Profile | None) -> str | None:
+    """The name as it is shown."""
+    return None if profile is None else profile.shown or f"{profile.given} {profile.family}".strip()
+
+
+def services(state: State) -> list[ServiceOut]:
+    """Everything that recurs, by the day it is expected."""
+    found = [
+        ServiceOut(
+            pathway=pathway,
+            service=name,
+            due=occurrence.due,
+            day=occurrence.day,
+            confirmed=occurrence.confirmed,
+            last=occurrence.last,
+        )
+        for pathway, course in state.courses.items()
+        for name, occurrence in course.services.items()
+    ]
+    return sorted(found, key=lambda service: (service.day, service.pathway, service.service))

