@@ -18,6 +18,7 @@ from records.database import Database
 from records.tables import Delivery, Patient, StepRow
 
 AT_ONCE = 50
+LOOKS_EVERY = 0.02  # seconds
 UNSETTLED = ("planned", "attempting")
 
 
@@ -56,6 +57,15 @@ class Housekeeping:
             leaving = await session.scalar(select(func.count()).select_from(Delivery).where(Delivery.status.in_(UNSETTLED)))
             next_due = await session.scalar(select(func.min(Patient.next_due)).where(Patient.next_due > now))
         return Pulse(now, driven, (waiting or 0) + (leaving or 0), next_due)
+
+    async def settled(self, *, within: timedelta) -> Pulse:
+        """The pulse once everything due has settled, or as it is when ``within`` is over."""
+        until = asyncio.get_running_loop().time() + within.total_seconds()
+        pulse = await self.pulse()
+        while not pulse.settled and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(LOOKS_EVERY)
+            pulse = await self.pulse()
+        return pulse
 
     async def wake_due(self, *, late_by: timedelta = timedelta(0), limit: int = 5000) -> int:
         """Wake everybody with an event untaken or a moment that has come; answers how many. Stops where Temporal is away."""

@@ -78,8 +78,7 @@ class StepActivities:
             patient = await patients.get(asked.patient, lock=True)
             if patient is None:
                 return Taken(next_step=asked.number, summary="unknown")
-            now = await self.clock.now(session)
-            driven = await self.clock.is_driven(session)
+            now, driven = await self.clock.read(session)
             if asked.number <= patient.last_step:
                 return _answer(patient, await _handed_over_since(session, asked), now, driven=driven)
             try:

@@ -16,7 +16,7 @@ from api.routes import clock, hooks, messages, overview, pathways, patients, ref
 __all__ = ["ApiParts", "create_app"]
 
 V1 = "/api/v1"
-OPEN = frozenset({"/healthz"})  # answers anybody; the docs and signed webhooks do, too
+OPEN = frozenset({"/healthz", "/", "/sign-out", "/docs"})  # answers anybody; signed webhooks do, too
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -44,6 +44,8 @@ def create_app(parts: ApiParts) -> FastAPI:
 
     @app.middleware("http")
     async def _headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        if "\x00" in request.scope["path"] or "%00" in request.url.query:  # PostgreSQL keeps no NUL, and no id or name holds one
+            return problems.answer(404, "There is nothing at this address.")
         response = await call_next(request)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from bench.bare import QUEUE
 from bench.figures import Figure, table
@@ -56,7 +56,7 @@ def _resident() -> float:
     gc.collect()
     with suppress(OSError, AttributeError):  # only glibc gives free pages back on demand
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return psutil.Process().memory_info().rss / 1e6
+    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 async def _in_a_fresh_process(kind: str, address: str, workflows: int) -> float:

@@ -30,15 +30,18 @@ class Clock:
 
     system: Callable[[], datetime] = system_time
 
+    async def read(self, session: AsyncSession) -> tuple[datetime, bool]:
+        """The present moment, UTC, and whether time stands until it is moved."""
+        row = await session.get(ClockRow, 1)
+        return (row.anchor, True) if row is not None and row.anchor is not None else (self.system(), False)
+
     async def now(self, session: AsyncSession) -> datetime:
         """The present moment, UTC."""
-        row = await session.get(ClockRow, 1)
-        return row.anchor if row is not None and row.anchor is not None else self.system()
+        return (await self.read(session))[0]
 
     async def is_driven(self, session: AsyncSession) -> bool:
         """Whether time stands until it is moved."""
-        row = await session.get(ClockRow, 1)
-        return row is not None and row.anchor is not None
+        return (await self.read(session))[1]
 
     async def drive(self, session: AsyncSession, start: datetime) -> None:
         """Make the clock a driven one that stands at ``start``; one that is driven already stays where it is."""

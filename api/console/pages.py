@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.channels.sandbox import SandboxChannel
 from api import problems
 from api.console.render import html
-from api.depends import CARE, NETWORK, Allowed, Language, Parts, Session, holder_of
+from api.depends import CARE, NETWORK, Allowed, Language, Parts, Session, holder_of, now_of
 from api.parts import ApiParts
 from api.problems import Problem, not_found
 from api.routes.messages import opened, timeline_line
@@ -30,6 +29,7 @@ from api.routes.sandbox import sandbox_of
 from api.routes.worklist import worklist
 from api.showing.patients import Showing, brief
 from api.showing.tasks import show_tasks
+from pathways.engine import calendar
 from records.keys import KeyHolder
 from records.messages import Messages
 from records.patient_list import PatientList
@@ -97,12 +97,6 @@ async def sign_out() -> Response:
     return response
 
 
-@router.get("/console.css")
-async def stylesheet() -> Response:
-    """The one stylesheet."""
-    return FileResponse(Path(__file__).with_name("console.css"), media_type="text/css", headers={"Cache-Control": "max-age=300"})
-
-
 @router.get("/worklist")
 async def worklist_page(
     caller: CarePage, session: Session, parts: Parts, team: str | None = None, on: date | None = None, language: Language = "en"
@@ -150,12 +144,13 @@ async def patient_page(
         "patient.html",
         caller=caller,
         zone=patient.timezone,
+        today=calendar.local_day(await now_of(parts, session), patient.timezone),
         patient=await showing.detail(patient),
         readings={name: reading for one in plan.pathways.values() for name, reading in one.readings.items()},
         titles={one.name: one.title for one in plan.pathways.values()},
         tasks=await show_tasks(showing, await Tasks(session).of(patient.id)),
         messages=await Messages(session).of(person, limit=60),
-        steps=[(at, list(group)) for at, group in groupby(lines, key=lambda line: line.at)],
+        steps=[(at, list(group)[::-1]) for at, group in groupby(lines, key=lambda line: line.at)],
         next=page.next,
         language=language,
     )

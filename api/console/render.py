@@ -1,26 +1,33 @@
-"""Templates into pages: escaped, and under a policy that lets them load only our stylesheet."""
+"""Templates into pages: escaped, and under a policy that lets them load nothing and show only our stylesheet.
+
+The stylesheet is in the page, so that a page that somebody keeps as a file still looks like one.
+"""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from api.showing.words import in_language, inputs, value, word
 
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'none'; style-src '{style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def html(template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
     """The page."""
     text = _environment().get_template(template).render({"caller": None, "language": "en"} | shown)
-    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})
+    style = b64encode(sha256(_stylesheet().encode()).digest()).decode()
+    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY.format(style=f"sha256-{style}")})
 
 
 def day(at: date | None) -> str:
@@ -44,6 +51,11 @@ def titled(titles: Mapping[str, Mapping[str, str]], name: str, language: str) ->
 
 
 @cache
+def _stylesheet() -> str:
+    return Path(__file__).with_name("console.css").read_text(encoding="utf-8")
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -53,5 +65,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"day": day, "moment": moment, "words": words, "value": value, "inputs": inputs}
-    environment.globals |= {"titled": titled, "in_language": in_language}
+    environment.globals |= {"titled": titled, "word": word, "in_language": in_language, "stylesheet": Markup(_stylesheet())}
     return environment

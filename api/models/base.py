@@ -15,6 +15,7 @@ from pydantic import (
     StrictBool,
     StrictFloat,
     StrictInt,
+    model_validator,
 )
 
 from pathways.engine.events import Value
@@ -24,6 +25,21 @@ class Model(BaseModel):
     """Frozen and closed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, data: Any) -> Any:
+        if _holds_nul(data):
+            raise ValueError("holds a NUL character, which no database keeps")
+        return data
+
+
+def _holds_nul(data: Any) -> bool:
+    if isinstance(data, str):
+        return "\x00" in data
+    if isinstance(data, dict):
+        return any(_holds_nul(part) for pair in data.items() for part in pair)
+    return isinstance(data, list) and any(_holds_nul(part) for part in data)
 
 
 def _written(moment: datetime) -> str:
@@ -79,7 +95,10 @@ class Moved(Model):
 
 
 class Written(Model):
-    """An event was stored. ``acted_on`` False: Temporal is away or slow; it is acted on later, nothing is lost."""
+    """An event was stored. ``acted_on`` False: Temporal is away or slow; it is acted on later, nothing is lost.
+
+    ``event_id`` is empty where the same had been told before and nothing was stored.
+    """
 
     event_id: str
     acted_on: bool

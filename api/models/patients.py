@@ -103,8 +103,8 @@ class PersonIn(Model):
     phone: str = ""
     carer_phone: str = ""
     carer_name: str = ""
-    language: str = ""
-    timezone: str = ""
+    language: str = Field(default="", max_length=20)
+    timezone: str = Field(default="", max_length=60)
     country: str = ""
     state: str = ""
     conditions: Words = Field(default_factory=list)
@@ -113,7 +113,7 @@ class PersonIn(Model):
     measured_on: date | None = None
     readings: dict[Name, float | str] = Field(default_factory=dict)
     medicines: Annotated[list[MedicineIn], Field(max_length=50)] = Field(default_factory=list)
-    care_team: str | None = None
+    care_team: Name | None = None
 
 
 class MatchOut(Model):

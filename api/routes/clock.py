@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from activities.housekeeping import Pulse
 from api.depends import Administrator, Anybody, Parts
@@ -10,6 +13,7 @@ from api.models.base import AMoment, Model, Moment
 from api.problems import Problem
 from records.clock import ClockNotDriven, TimeRunsForward
 
+Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait until everything due has settled.")]
 router = APIRouter(prefix="/clock", tags=["clock"])
 
 
@@ -30,21 +34,21 @@ class MoveTo(Model):
 
 
 @router.get("", summary="The present moment")
-async def read_clock(caller: Anybody, parts: Parts) -> ClockOut:
-    """Where time stands, and whether everything due has settled."""
-    return _shown(await parts.keeping.pulse())
+async def read_clock(caller: Anybody, parts: Parts, wait: Wait = 0) -> ClockOut:
+    """Where time stands, and whether everything due has settled; with ``wait``, once it has, or after so many seconds."""
+    return _shown(await parts.keeping.settled(within=timedelta(seconds=wait)))
 
 
 @router.post("", summary="Move driven time")
-async def move_clock(caller: Administrator, parts: Parts, body: MoveTo) -> ClockOut:
-    """Move time forward and wake everybody for whom something is due."""
+async def move_clock(caller: Administrator, parts: Parts, body: MoveTo, wait: Wait = 0) -> ClockOut:
+    """Move time forward and wake everybody for whom something is due; with ``wait``, answer once it has settled."""
     try:
         async with parts.database.begin() as session:
             await parts.clock.move(session, body.to)
     except (ClockNotDriven, TimeRunsForward) as refused:
         raise Problem(409, str(refused)) from None
     await parts.keeping.wake_due()
-    return _shown(await parts.keeping.pulse())
+    return _shown(await parts.keeping.settled(within=timedelta(seconds=wait)))
 
 
 def _shown(pulse: Pulse) -> ClockOut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,8 @@ from records.tables import Patient
 from records.worklist import Counts
 
 router = APIRouter(prefix="/overview", tags=["overview"])
+
+LATELY = timedelta(days=30)
 
 
 class OverviewOut(Model):
@@ -37,14 +39,14 @@ class OverviewOut(Model):
 
 @router.get("", summary="Counts")
 async def read_overview(caller: Coordination, session: Session, parts: Parts, since: date | None = None) -> OverviewOut:
-    """How the network stands; what was done is counted since the first of the month, or since the day asked."""
+    """How the network stands; what was done is counted over the last thirty days, or since the day asked."""
     return await overview(session, parts, since)
 
 
 async def overview(session: AsyncSession, parts: ApiParts, since: date | None = None) -> OverviewOut:
     """The counts."""
     now = await now_of(parts, session)
-    first = since or now.date().replace(day=1)
+    first = since or now.date() - LATELY
     began = datetime.combine(first, time(0), UTC)
     counts = Counts(session)
     return OverviewOut(

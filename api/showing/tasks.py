@@ -65,7 +65,8 @@ def _why(row: TaskRow, state: State | None, pathway: Pathway | None, labels: lis
     referral = state.referrals.get(row.about or "") if state is not None else None
     if referral is not None:
         because = row_text(pathway, referral.row, language) or referral.row
-        return f"{said}: {because} ({inputs(referral.inputs, language)})" if referral.inputs else f"{said}: {because}"
+        measured = {name: value for name, value in referral.inputs.items() if isinstance(value, float) and "." not in name}
+        return f"{said}: {because} ({inputs(measured, language)})" if measured else f"{said}: {because}"
     course = state.courses.get(row.pathway) if state is not None else None
     if row.by == "doctor" and course is not None and (because := row_text(pathway, course.row, language)):
         return f"{said}: {because}"

@@ -46,10 +46,10 @@ def line(reason: Reason, language: str) -> str:
     template = texts()["reasons"].get(reason.code)
     text = in_language(template, language).format_map(_parts(reason, language)) if template else reason.code
     text = _tidy(text)
-    if reason.held_back and reason.code not in ("message_waits",):
-        joint = "：" if language.startswith("zh") else ": "
-        text = f"{text}{joint}{word('held_back', reason.held_back, language)}"
-    return text
+    if not reason.held_back:
+        return text
+    why = word("held_back", reason.held_back, language)
+    return f"{text}（{why}）" if language.startswith("zh") else f"{text} ({why})"
 
 
 def value(raw: object, language: str = FALLBACK) -> str:

@@ -47,7 +47,7 @@ KEYS = {
 
 @dataclass
 class InProcessWaker:
-    """Takes steps and hands deliveries over by calling the activities, until the patient has settled; ``away`` plays Temporal away."""
+    """Takes steps and hands deliveries over in process until the patient has settled; ``away`` plays Temporal away."""
 
     steps: StepActivities
     messages: MessageActivities

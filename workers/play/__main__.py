@@ -16,7 +16,7 @@ from rich.console import Console
 
 from workers.play.dice import Dice
 from workers.play.loop import Play
-from workers.play.service import Keys, PlayStopped, Service
+from workers.play.service import Keys, PlayStopped, Refused, Service
 from workers.play.show import Show
 
 
@@ -28,6 +28,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--until", type=date.fromisoformat, help="the day to play to, YYYY-MM-DD")
     parser.add_argument("--weeks", type=int, help="play so many weeks from where the clock stands")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another year")
+    parser.add_argument(
+        "--grid", type=int, default=60, help="minutes: what lies closer together happens at one moment; 0: to the second"
+    )
     parser.add_argument("--costs", action="store_true", help="say at the end which requests took the time")
     found = parser.parse_args(given)
     if found.until is None and found.weeks is None:
@@ -46,13 +49,12 @@ async def play(asked: argparse.Namespace, console: Console) -> None:
     keys = Keys.read(asked.keys)
     async with httpx.AsyncClient(base_url=asked.url, timeout=60, limits=httpx.Limits(max_keepalive_connections=8)) as client:
         service = Service(client, keys)
-        players = Play(service, Dice(asked.seed))
+        players = Play(service, Dice(asked.seed), timedelta(minutes=max(0, asked.grid)))
         now = await players.begin()
         end = end_of(now, asked.until, asked.weeks)
         with Show(console, now, end) as show:
             show.line(f"{len(players.scene.people)} patients; playing from {now:%Y-%m-%d %H:%M} to {end:%Y-%m-%d}")
             await players.until(end, show)
-            await players.week_ends(show)
         for line in await players.summary():
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         if asked.costs:
@@ -68,6 +70,9 @@ def main() -> int:
         asyncio.run(play(arguments(), console))
     except PlayStopped as stopped:
         print(f"play: {stopped}", file=sys.stderr)
+        return 1
+    except Refused as no:
+        print(f"play: the service did not take what nobody can do without: {no}; give keys of its own", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("play: interrupted; start it again to go on", file=sys.stderr)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 Act = Callable[[], Awaitable[None]]
-AT_ONCE = 4
+AT_ONCE = 6
 
 
 @dataclass(order=True, slots=True)

@@ -30,9 +30,9 @@ class Course:
 
 
 COURSES: Mapping[str, Course] = {
-    "sbp": Course(126, 133, 143, 9, 0, 22, 188, "pressure"),
-    "dbp": Course(76, 81, 87, 6, 0, 10, 0, "pressure"),
-    "fpg": Course(6.0, 6.6, 7.3, 0.9, 1, 2.8, 17.4, "sugar"),
+    "sbp": Course(127, 136, 147, 10, 0, 22, 188, "pressure"),
+    "dbp": Course(77, 83, 89, 6, 0, 10, 0, "pressure"),
+    "fpg": Course(6.0, 6.8, 7.7, 0.9, 1, 2.8, 17.4, "sugar"),
     "other_glucose": Course(7.6, 8.6, 10.5, 1.6, 1, 3.0, 0, "sugar"),
     "hba1c": Course(6.3, 6.9, 7.8, 0.4, 1),
     "heart_rate": Course(72, 76, 80, 8),
@@ -49,7 +49,7 @@ YES: Mapping[str, float] = {
     "worse_complication": 0.004,
     "other_disease_cannot_handle": 0.001,
 }
-SETBACK, EMERGENCY, SYMPTOM, FORGOTTEN = 0.06, 0.007, 0.008, 0.04
+SETBACK, EMERGENCY, SYMPTOM, FORGOTTEN = 0.1, 0.01, 0.008, 0.04
 NOT_ALWAYS = frozenset({"other_glucose", "heart_rate", "weight"})
 NEEDED = ("sbp", "dbp", "fpg")  # what a health manager may forget
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workers.play.dice import Dice
@@ -22,16 +22,20 @@ from workers.play.staff import Doctor, HealthManager, Office
 
 SETTLES_WITHIN = 120.0  # seconds
 NUDGED_EVERY = 10.0
-FIRST_LOOK, LONGEST_LOOK = 0.004, 0.1
+FIRST_LOOK, LONGEST_LOOK = 0.01, 0.25  # seconds; looking costs the service about as much as a step
 REPLIES_WITHIN = timedelta(days=1)
 
 
 @dataclass
 class Play:
-    """One play of the players' side. ``ticks`` counts real seconds."""
+    """One play of the players' side. ``ticks`` counts real seconds.
+
+    ``grid``: time is moved to full multiples of it, so that what lies close together happens at one moment; 0 for none.
+    """
 
     service: Service
     dice: Dice
+    grid: timedelta = timedelta(0)
     ticks: Callable[[], float] = time.monotonic
     scene: Scene = field(init=False)
     patients: Patients = field(init=False)
@@ -41,6 +45,7 @@ class Play:
     waited: float = 0.0
     _next_due: datetime | None = None
     _seen: int = 0
+    _usual: float = 0.05
 
     async def begin(self) -> datetime:
         """Read how everything stands; answers the time. Raises PlayStopped."""
@@ -82,20 +87,32 @@ class Play:
                 await self._settle(await self._clock())
                 await self._read_texts()
             if self.scene.now >= end:
+                if self.scene.tally.week:  # the week is not over, but the play is
+                    await self.week_ends(show)
                 return
-            await self._move(min(at for at in (self._next_due, self.scene.agenda.next(), end) if at is not None), show)
+            first = min(at for at in (self._next_due, self.scene.agenda.next(), end) if at is not None)
+            await self._move(self._on_grid(first, end), show)
+
+    def _on_grid(self, at: datetime, end: datetime) -> datetime:
+        rest = (at - datetime.min.replace(tzinfo=UTC)) % self.grid if self.grid else timedelta(0)
+        return min(at + (self.grid - rest), end) if rest else at
 
     async def _move(self, to: datetime, show: Show) -> None:
         before = self.scene.now
         to = max(to, before)
+        something_due = self._next_due is not None and self._next_due <= to
         if to.isocalendar()[:2] != before.isocalendar()[:2]:
             await self.week_ends(show)
-        clock = await self.service.post("/clock", {"to": written(to)}, key=self.service.keys.administrator)
+        try:
+            clock = await self.service.post("/clock", {"to": written(to)}, key=self.service.keys.administrator)
+        except Refused as no:
+            raise PlayStopped(f"the clock was not moved ({no}); see that no other play runs against this service") from None
         self.scene.now = max(before, moment(clock["now"]))
         self.moments += 1
         show.at(self.scene.now)
         await self._settle(clock)
-        await self._read_texts()
+        if something_due:
+            await self._read_texts()
 
     async def week_ends(self, show: Show) -> None:
         """Say how the week was."""
@@ -120,7 +137,7 @@ class Play:
     async def _settle(self, clock: dict[str, Any]) -> None:
         """Wait until all that is due is done. Whoever was not woken is woken again by moving the clock to where it stands."""
         began = nudged = self.ticks()
-        look = FIRST_LOOK
+        look = min(LONGEST_LOOK, max(FIRST_LOOK, self._usual / 2))
         while not clock["settled"]:
             now = self.ticks()
             if now - began > SETTLES_WITHIN:
@@ -129,14 +146,16 @@ class Play:
                     "and stay undone; look into the worker's log, then play again"
                 )
             await self.service.pause(look)
-            look = min(LONGEST_LOOK, look * 1.5)
+            look = min(LONGEST_LOOK, max(FIRST_LOOK, self._usual / 5, look * 1.5 if now - began > 2 * self._usual else 0))
             if now - nudged > NUDGED_EVERY:
                 nudged = now
                 clock = await self.service.post("/clock", {"to": clock["now"]}, key=self.service.keys.administrator)
             else:
                 clock = await self._clock()
         self._next_due = moment(clock["next_due"]) if clock["next_due"] else None
-        self.waited += self.ticks() - began
+        if (took := self.ticks() - began) > FIRST_LOOK:  # look when it has most likely settled
+            self.waited += took
+            self._usual = min(1.0, 0.8 * self._usual + 0.2 * took)
 
     async def _read_texts(self, *, earlier: bool = False) -> None:
         """Phones ring. ``earlier``: what was sent before this process began is counted, and answered only where that lies ahead."""

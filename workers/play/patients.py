@@ -206,7 +206,7 @@ class Patients:
             if person.life == "in_hospital" or person.character.gone(person.day(self.scene.now)):
                 self._fetch_at(refill, person, self.scene.now + timedelta(days=7), key)
                 return
-            days = self.scene.dice.weighted(((30, 5), (60, 3), (90, 2)), person.character.who, refill["medicine"], "days")
+            days = self.scene.dice.weighted(((30, 3), (60, 4), (90, 3)), person.character.who, refill["medicine"], "days")
             path, once = f"/refills/{refill['id']}/dispense", f"dispense/{refill['id']}"
             if await self.scene.tell(person, path, {"days": days}, key=key, once=once):
                 self.scene.tally.count("refills dispensed")

@@ -19,7 +19,7 @@ Control = Literal["good", "middling", "poor"]
 Fate = Literal["stops", "wrong_number", "moves", "moves_away", "dies", "in_hospital", "travels", "night_emergency"]
 
 HABITS: tuple[tuple[Habit, float], ...] = (("reliable", 52), ("late", 22), ("forgetful", 16), ("vanishing", 10))
-CONTROL: tuple[tuple[Control, float], ...] = (("good", 60), ("middling", 28), ("poor", 12))
+CONTROL: tuple[tuple[Control, float], ...] = (("good", 50), ("middling", 32), ("poor", 18))
 FATES: tuple[Fate, ...] = ("dies", "moves", "in_hospital", "stops", "night_emergency", "travels", "wrong_number", "moves_away")
 PEOPLE_A_FATE = 60  # one of each fate for so many people
 
@@ -107,9 +107,10 @@ class Character:
         """Whether they send a reading on ``day``."""
         return self.texts and not self.gone(day) and self.dice.chance(1 / 14, self.who, day, "texts")
 
-    def hour(self, day: date, why: str, *, first: int = 9, last: int = 16) -> time:
-        """A time of day, in tens of minutes, local."""
-        return time(self.dice.between(first, last, self.who, day, why), 10 * self.dice.between(0, 5, self.who, day, why, "minute"))
+    def hour(self, day: date, why: str) -> time:
+        """A time of day in the hours of the centre, in tens of minutes, local."""
+        hour = self.dice.pick((9, 10, 10, 11, 14, 15), self.who, day, why)
+        return time(hour, 10 * self.dice.between(0, 5, self.who, day, why, "minute"))
 
     def wrong_number(self, phone: str) -> bool:
         """Whether the number on file is somebody else's. A number that was put right ends in 7."""

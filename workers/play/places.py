@@ -46,7 +46,7 @@ class Hospital:
             for referral in await self.scene.service.all("/referrals", key=self.key, stage="requested"):
                 await self._received(referral)
             if not name:
-                self._look_at(min(self.scene.next_at(clock, self.scene.zone()) for clock in (time(9), time(14))), "")
+                self._look_at(self.scene.next_at(time(9), self.scene.zone()), "")
 
         self.scene.agenda.plan(at, f"look/{self.name}{name}", look, whom=self.name)
 
@@ -114,8 +114,6 @@ class Pharmacy:
 
     async def begin(self) -> None:
         """Go on with what is under way."""
-        for refill in await self.scene.service.all("/refills", key=self.key, stage="received"):
-            self._ready_at(self.scene.next_at(time(11), self.scene.zone()), refill)
         for refill in await self.scene.service.all("/refills", key=self.key, stage="ready"):
             person = await self.scene.person(str(refill["patient"]["id"]))
             self.patients.fetches(refill, person, person.day(moment(str(refill["asked"]))) + timedelta(days=1), self.key)
@@ -124,8 +122,8 @@ class Pharmacy:
     def _look_at(self, at: datetime) -> None:
         async def look() -> None:
             for refill in await self.scene.service.all("/refills", key=self.key, stage="requested"):
-                await self._asked(refill)
-            self._look_at(self.scene.next_at(time(10), self.scene.zone()))
+                self._asked(refill)
+            self._look_at(self.scene.next_at(time(9), self.scene.zone()))
 
         self.scene.agenda.plan(at, f"look/{self.name}", look, whom=self.name)
 
@@ -134,29 +132,23 @@ class Pharmacy:
         dry = self.first and day.month == self.scene.dice.between(*OUT_OF_STOCK_MONTHS, self.name, "dry month")
         return not (dry and self.scene.dice.chance(OUT_OF_STOCK_SHARE, self.name, medicine, "dry"))
 
-    async def _asked(self, refill: Mapping[str, Any]) -> None:
-        has = self.has(str(refill["medicine"]), self.scene.today(self.scene.zone()))
-        if not await self._say(refill, "receive" if has else "out-of-stock"):
+    def _asked(self, refill: Mapping[str, Any]) -> None:
+        """What is not there is said at once; the rest is made ready the day after it was asked for."""
+        zone = self.scene.zone()
+        has = self.has(str(refill["medicine"]), self.scene.today(zone))
+        if has and moment(str(refill["asked"])).astimezone(zone).date() == self.scene.today(zone):
             return
-        self.scene.tally.count("refills asked")
-        if has:
-            self._ready_at(self.scene.next_at(time(11), self.scene.zone()), refill)
-        else:
-            self.scene.tally.count("out of stock")
 
-    def _ready_at(self, at: datetime, refill: Mapping[str, Any]) -> None:
-        if at - self.scene.now < timedelta(hours=8):
-            at += timedelta(days=1)
-
-        async def ready() -> None:
+        async def answer() -> None:
             person = await self.scene.person(str(refill["patient"]["id"]))
-            if await self._say(refill, "ready"):
+            what = "ready" if has else "out-of-stock"
+            once = f"refill/{refill['id']}/{what}"
+            if not await self.scene.tell(person, f"/refills/{refill['id']}/{what}", {}, key=self.key, once=once):
+                return
+            self.scene.tally.count("refills asked")
+            if has:
                 self.patients.fetches(refill, person, person.day(self.scene.now), self.key)
+            else:
+                self.scene.tally.count("out of stock")
 
-        self.scene.agenda.plan(at, f"ready/{refill['id']}", ready, whom=str(refill["patient"]["id"]))
-
-    async def _say(self, refill: Mapping[str, Any], what: str) -> bool:
-        person = await self.scene.person(str(refill["patient"]["id"]))
-        return await self.scene.tell(
-            person, f"/refills/{refill['id']}/{what}", {}, key=self.key, once=f"refill/{refill['id']}/{what}"
-        )
+        self.scene.agenda.plan(self.scene.now, f"refill/{refill['id']}", answer, whom=str(refill["patient"]["id"]))

@@ -26,7 +26,7 @@ CALLS = frozenset(
 )
 WAITS = {"search": 3, "home_visit": 2, "complete_readings": 1}  # days after it was opened
 TRIES = 3
-MORNING, AFTERNOON, DOCTORS_HOUR, OFFICE_HOUR = time(8, 30), time(15, 30), time(11), time(10)
+MORNING, AFTERNOON, DOCTORS_HOUR, OFFICE_HOUR = time(9), time(15), time(9), time(9)
 
 
 @dataclass
@@ -143,14 +143,17 @@ class HealthManager(Staff):
 
     def _comes_for(self, service: str, person: Person, day: date, name: str) -> None:
         async def done() -> None:
-            waiting = self.patients.screenings.get(person.id, {})
-            if service not in waiting or not self.scene.is_followed(person) or person.character.gone(person.day(self.scene.now)):
+            today, waiting = person.day(self.scene.now), self.patients.screenings.get(person.id, {})
+            if service not in waiting or not self.scene.is_followed(person) or person.character.gone(today):
                 return
-            readings = await self.patients.measured(person, waiting.pop(service), forgetting=False)
-            body = {"service": service, "readings": readings}
-            once = f"service/{person.id}/{service}/{person.day(self.scene.now)}"
-            await self.scene.tell(person, f"/patients/{person.id}/services", body, key=self.key, once=once)
-            self.scene.tally.count("screenings")
+            del self.patients.screenings[person.id]  # who comes for one has all of them done
+            asked = [one for each in waiting.values() for one in each]
+            readings = await self.patients.measured(person, asked, forgetting=False) if asked else {}
+            for name, its in sorted(waiting.items()):
+                body = {"service": name, "readings": {one.name: readings[one.name] for one in its if one.name in readings}}
+                path, once = f"/patients/{person.id}/services", f"service/{person.id}/{name}/{today}"
+                if await self.scene.tell(person, path, body, key=self.key, once=once):
+                    self.scene.tally.count("screenings")
 
         at = person.at(day, person.character.hour(day, "screening"))
         self.scene.agenda.plan(max(at, self.scene.now + timedelta(hours=1)), name, done, whom=person.id)

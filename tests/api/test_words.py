@@ -1,0 +1,64 @@
+"""Every reason of the engine has a line that people can read."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+from api.showing.words import line, texts, word
+from pathways import engine
+from pathways.engine.commands import Reason
+from pathways.engine.events import ReferralStage
+from pathways.engine.refills import Stage
+from pathways.engine.state import Life
+
+FAMILIES = {"life_{life}": get_args(Life), "referral_{stage}": get_args(ReferralStage), "refill_{stage}": get_args(Stage)}
+
+
+def _codes() -> set[str]:
+    source = "\n".join(path.read_text() for path in Path(engine.__file__).parent.glob("*.py"))
+    plain = re.findall(r'(?:because|put_down)\(\s*(?:turn,\s*)?"([a-z_]+)"', source) + re.findall(r'code="([a-z_]+)"', source)
+    families = re.findall(r'because\(\s*f"([^"]+)"', source)
+    assert set(families) <= set(FAMILIES), "a new family of codes: tell this test what it may be"
+    return {*plain, *(re.sub(r"\{.*\}", one, family) for family in families for one in FAMILIES[family])}
+
+
+def test_every_reason_that_the_engine_gives_has_a_text_in_both_languages() -> None:
+    codes = _codes()
+    assert len(codes) > 60
+    missing = {code for code in codes if set(texts()["reasons"].get(code, {})) < {"en", "zh-Hans"}}
+    assert not missing, f"add to api/showing/timeline.yaml: {', '.join(sorted(missing))}"
+
+
+def test_every_task_that_the_engine_opens_is_called_something() -> None:
+    source = "\n".join(path.read_text() for path in Path(engine.__file__).parent.glob("*.py"))
+    library = "\n".join(path.read_text() for path in (Path(engine.__file__).parents[1] / "library").glob("*.yaml"))
+    kinds = set(re.findall(r'TaskSpec\("([a-z_]+)"', source)) | set(re.findall(r"open_task: {kind: ([a-z_]+)", library))
+    missing = kinds - set(texts()["tasks"])
+    assert not missing, f"add to api/showing/timeline.yaml: {', '.join(sorted(missing))}"
+
+
+def test_a_decision_is_told_with_its_row_its_words_and_what_it_read() -> None:
+    reason = Reason(
+        at=datetime(2025, 3, 3, tzinfo=UTC),
+        code="decided",
+        row="HTN-E1",
+        decision="EMERGENCY_REFERRAL",
+        inputs={"sbp": 192.0, "adr": False, "symptoms": ("vomiting",)},
+        because={"en": "emergency value", "zh-Hans": "危急值"},
+    )
+    assert line(reason, "en") == ("Emergency referral by row HTN-E1: emergency value (systolic 192, adr no, symptoms vomiting)")
+    assert line(reason, "zh-Hans").startswith("紧急转诊，依据HTN-E1：危急值（收缩压 192")
+    assert line(reason, "fr") == line(reason, "en")
+
+
+def test_what_was_held_back_says_by_what() -> None:
+    reason = Reason(datetime(2025, 3, 3, tzinfo=UTC), "not_sent", held_back="weekly_cap", detail={"template": "exam_soon"})
+    assert line(reason, "en") == "Not sent: exam soon (the week's texts are used up)"
+
+
+def test_a_code_that_nobody_wrote_a_text_for_is_shown_as_it_is() -> None:
+    assert line(Reason(datetime(2025, 3, 3, tzinfo=UTC), "moved_to_mars"), "en") == "moved_to_mars"
+    assert word("words", "blurred_vision", "en") == "blurred vision"
