@@ -128,9 +128,7 @@ def matching(pathways: Mapping[str, Pathway], intake: Intake, on: date) -> tuple
     for name, pathway in pathways.items():
         known = facts(pathway, person, None, {}, on=on, medicines=tuple(medicine.name for medicine in intake.medicines))
         held = pathway.enrol_when.holds(known)
-        read = ", ".join(
-            f"{word} = {_shown(known[word])}" for word in sorted(pathway.enrol_when.names) if word in known
-        )
+        read = ", ".join(f"{word} = {_shown(known[word])}" for word in sorted(pathway.enrol_when.names) if word in known)
         verdict = {True: "holds", False: "does not hold", None: "cannot be told"}[held]
         matches.append(Match(name, held is True, f"{pathway.enrol_when.source} {verdict} ({read})"))
     return tuple(matches)

@@ -14,6 +14,7 @@ from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import Patients
+from records.scope import NETWORK, Scope
 from records.vault import Vault
 
 
@@ -37,17 +38,12 @@ class Events:
     vault: Vault
     clock: Clock
 
-    async def store(self, patient_id: str, make: Callable[[datetime], AnyEvent]) -> Stored:
-        """Store the event that ``make`` makes of the present moment. Raises NoSuchPatient."""
+    async def store(self, patient_id: str, make: Callable[[datetime], AnyEvent], *, scope: Scope = NETWORK) -> Stored:
+        """Store the event that ``make`` makes of the present moment. Raises NoSuchPatient, for a foreign patient too."""
         async with self.database.begin() as session:
-            patients = Patients(session, self.vault)
-            patient = await patients.get(patient_id, lock=True)
-            if patient is None:
+            held = await Patients(session, self.vault).held(patient_id)
+            if held is None or not scope.covers_team(held.patient.care_team_id):
                 raise NoSuchPatient(patient_id)
-            try:
-                person = await patients.vault_of(patient_id)
-            except LookupError:
-                raise NoSuchPatient(patient_id) from None
             event = make(await self.clock.now(session))
-            new = await EventLog(session, patient, person).append(event)
-            return Stored(new, patient.last_step + 1)
+            new = await EventLog(session, held.patient, held.person).append(event)
+            return Stored(new, held.patient.last_step + 1)

@@ -47,16 +47,14 @@ class Housekeeping:
     async def pulse(self) -> Pulse:
         """Where time stands, and how much is still being worked on."""
         async with self.database.reading() as session:
-            now = await self.clock.now(session)
-            driven = await self.clock.is_driven(session)
-            waiting = await session.scalar(
-                select(func.count())
-                .select_from(Patient)
-                .where(or_(Patient.last_event > Patient.taken_event, Patient.next_due <= now))
-            )
-            leaving = await session.scalar(select(func.count()).select_from(Delivery).where(Delivery.status.in_(UNSETTLED)))
-            next_due = await session.scalar(select(func.min(Patient.next_due)).where(Patient.next_due > now))
-        return Pulse(now, driven, (waiting or 0) + (leaving or 0), next_due)
+            now, driven = await self.clock.read(session)
+            untaken = select(func.count()).select_from(Patient).where(Patient.last_event > Patient.taken_event)
+            late = select(func.count()).select_from(Patient).where(Patient.next_due <= now)
+            leaving = select(func.count()).select_from(Delivery).where(Delivery.status.in_(UNSETTLED))
+            ahead = select(func.min(Patient.next_due)).where(Patient.next_due > now)
+            counts = select(*(query.scalar_subquery() for query in (untaken, late, leaving, ahead)))
+            waiting, overdue, handing, next_due = (await session.execute(counts)).one()
+        return Pulse(now, driven, waiting + overdue + handing, next_due)
 
     async def settled(self, *, within: timedelta) -> Pulse:
         """The pulse once everything due has settled, or as it is when ``within`` is over."""

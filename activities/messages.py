@@ -59,16 +59,17 @@ class MessageActivities:
     @activity.defn(name=DELIVER["message"])
     async def deliver_message(self, asked: Deliver) -> Delivered:
         """Hand over one message. Raises a retryable ApplicationError while the provider asks us to wait."""
-        sms = await self._doubtful(asked)
-        if sms is not None:
-            finding = await self.channel.find(sms)
+        sms_or_end = await self._attempt(asked)
+        if isinstance(sms_or_end, _Doubt):
+            finding = await self.channel.find(sms_or_end.sms)
             if isinstance(finding, Found):
-                return await self._handed(asked, sms, finding.receipt)
+                return await self._handed(asked, sms_or_end.sms, finding.receipt)
             if isinstance(finding, CannotTell):
                 return await self._give_up(asked, "unknown", "unknown")
-        sms_or_end = await self._attempt(asked)
-        if isinstance(sms_or_end, Delivered):
-            return sms_or_end
+            await self._not_taken(asked)
+            sms_or_end = await self._attempt(asked)
+        if not isinstance(sms_or_end, OutgoingSms):
+            return sms_or_end if isinstance(sms_or_end, Delivered) else Delivered(status="settled")
         try:
             receipt = await self.channel.send(sms_or_end)
         except Undeliverable as refusal:
@@ -83,28 +84,17 @@ class MessageActivities:
             raise ApplicationError(doubt.reason, type="InDoubt", next_retry_delay=timedelta(seconds=5)) from None
         return await self._handed(asked, sms_or_end, receipt)
 
-    async def _doubtful(self, asked: Deliver) -> OutgoingSms | None:
-        """The attempt that was begun and never settled, if there is one."""
-        async with self.database.reading() as session:
-            found = await _Planned.load(session, self.vault, asked)
-            if found is None or found.delivery.status != "attempting" or found.delivery.attempt is None:
-                return None
-            sent = found.person.open(f"attempt/{asked.key}", found.delivery.sealed_attempt or b"")
-            return OutgoingSms(
-                key=asked.key,
-                attempt=found.delivery.attempt,
-                to=sent["to"],
-                text=sent["text"],
-                not_after=found.delivery.not_after,
-                attempted_at=found.delivery.attempted_at,
-            )
+    async def _attempt(self, asked: Deliver) -> OutgoingSms | _Doubt | Delivered:
+        """Decide once more whether it goes out, and store the attempt; the transaction is over before the call.
 
-    async def _attempt(self, asked: Deliver) -> OutgoingSms | Delivered:
-        """Decide once more whether it goes out, and store the attempt; the transaction is over before the call."""
+        An attempt that was begun and never settled is handed back as a doubt: the provider is asked first.
+        """
         async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked, lock=True)
+            found = await _Planned.load(session, self.vault, asked)
             if found is None or found.delivery.status in SETTLED:
                 return Delivered(status="settled")
+            if found.delivery.status == "attempting":
+                return _Doubt(found.attempted())
             now = await self.clock.now(session)
             profile = await found.patients.profile(found.patient)
             team = await found.patients.care_team(found.patient)
@@ -125,19 +115,18 @@ class MessageActivities:
 
     async def _handed(self, asked: Deliver, sms: OutgoingSms, receipt: Receipt) -> Delivered:
         async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked, lock=True)
+            found = await _Planned.load(session, self.vault, asked)
             if found is None or found.delivery.status in SETTLED:
                 return Delivered(status="settled")
-            delivery = found.delivery
-            delivery.status, delivery.provider_id = "handed", receipt.provider_id
-            delivery.settled = await self.clock.now(session)
+            delivery, now = found.delivery, await self.clock.now(session)
+            delivery.status, delivery.provider_id, delivery.settled = "handed", receipt.provider_id, now
             body = {"to": found.command.to, "text": sms.text}
             session.add(
                 Message(
                     patient_id=asked.patient,
                     direction="out",
                     key=asked.key,
-                    at=sms.attempted_at or delivery.settled,
+                    at=sms.attempted_at or now,
                     sealed=found.person.seal(f"message/out/{asked.key}", body),
                 )
             )
@@ -146,16 +135,23 @@ class MessageActivities:
     async def _not_taken(self, asked: Deliver) -> None:
         """The provider certainly did not take it: the next try begins afresh."""
         async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked, lock=True)
+            found = await _Planned.load(session, self.vault, asked)
             if found is not None and found.delivery.status == "attempting":
                 found.delivery.status = "planned"
 
     async def _give_up(self, asked: Deliver, status: str, reason: str) -> Delivered:
         async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked, lock=True)
+            found = await _Planned.load(session, self.vault, asked)
             if found is None or found.delivery.status in SETTLED:
                 return Delivered(status="settled")
             return await found.end(status, reason, await self.clock.now(session))
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """An attempt of which nobody knows whether the provider took it."""
+
+    sms: OutgoingSms
 
 
 @dataclass(frozen=True)
@@ -169,18 +165,27 @@ class _Planned:
     command: SendMessage
 
     @classmethod
-    async def load(cls, session: AsyncSession, vault: Vault, asked: Deliver, *, lock: bool = False) -> _Planned | None:
+    async def load(cls, session: AsyncSession, vault: Vault, asked: Deliver) -> _Planned | None:
         patients = Patients(session, vault)
-        patient = await patients.get(asked.patient, lock=lock)
+        held = await patients.held(asked.patient)
         delivery = await session.get(Delivery, (asked.patient, asked.key))
-        if patient is None or delivery is None:
+        if held is None or delivery is None:
             return None
-        try:
-            person = await patients.vault_of(asked.patient)
-        except LookupError:
-            return None
-        command = load_command(person.open(f"delivery/{asked.key}", delivery.sealed))
-        return cls(patients, patient, person, delivery, command) if isinstance(command, SendMessage) else None
+        command = load_command(held.person.open(f"delivery/{asked.key}", delivery.sealed))
+        return cls(patients, held.patient, held.person, delivery, command) if isinstance(command, SendMessage) else None
+
+    def attempted(self) -> OutgoingSms:
+        """The attempt as it was stored before the call."""
+        delivery = self.delivery
+        sent = self.person.open(f"attempt/{delivery.key}", delivery.sealed_attempt or b"")
+        return OutgoingSms(
+            key=delivery.key,
+            attempt=delivery.attempt or "",
+            to=sent["to"],
+            text=sent["text"],
+            not_after=delivery.not_after,
+            attempted_at=delivery.attempted_at,
+        )
 
     def held_back(self, now: datetime) -> str:
         """Why it must not go out any more, or nothing."""

@@ -84,16 +84,11 @@ class _Handing:
 
     @classmethod
     async def load(cls, session: AsyncSession, vault: Vault, asked: Deliver) -> _Handing | None:
-        patients = Patients(session, vault)
-        patient = await patients.get(asked.patient, lock=True)
+        held = await Patients(session, vault).held(asked.patient)
         delivery = await session.get(Delivery, (asked.patient, asked.key))
-        if patient is None or delivery is None:
+        if held is None or delivery is None:
             return None
-        try:
-            person = await patients.vault_of(asked.patient)
-        except LookupError:
-            return None
-        return cls(session, asked.patient, person, delivery, EventLog(session, patient, person))
+        return cls(session, asked.patient, held.person, delivery, EventLog(session, held.patient, held.person))
 
     async def hand_over(self, now: datetime) -> bool:
         """True when something was learnt that the next step should know."""

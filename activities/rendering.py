@@ -45,8 +45,12 @@ class Rendering:
 
     async def text(self, command: SendMessage) -> str:
         """The whole text. Raises NoWording."""
-        team = await self.session.get_one(CareTeam, self.patient.care_team_id)
-        centre = await self.session.get_one(Organisation, team.organisation_id)
+        at_work = (
+            select(CareTeam, Organisation)
+            .join(Organisation, Organisation.id == CareTeam.organisation_id)
+            .where(CareTeam.id == self.patient.care_team_id)
+        )
+        team, centre = (await self.session.execute(at_work)).tuples().one()
         language = self.patient.language
         parts = [(part.pathway, part.template, await self._variables(part, language, team, centre)) for part in command.parts]
         first_name = self.profile.first_name if command.to == "patient" else ""
@@ -56,7 +60,7 @@ class Rendering:
         named = {"place": centre.name, "phone": centre.phone, "emergency_number": team.emergency_number}
         if part.day is not None:
             named["day"] = written(part.day, language)
-        if part.about is not None:
+        if part.about is not None and part.about.startswith("referral"):
             named["hospital"] = await self._name(
                 select(Organisation.name)
                 .join(ReferralRow, ReferralRow.place_id == Organisation.id)
@@ -64,6 +68,7 @@ class Rendering:
                 .order_by(ReferralRow.asked.desc()),
                 kind="hospital",
             )
+        elif part.about is not None:
             named["pharmacy"] = await self._name(
                 select(Organisation.name)
                 .join(RefillRow, RefillRow.pharmacy_id == Organisation.id)

@@ -75,16 +75,13 @@ class StepActivities:
     async def _take(self, asked: Step) -> Taken:
         async with self.database.begin() as session:
             patients = Patients(session, self.vault)
-            patient = await patients.get(asked.patient, lock=True)
-            if patient is None:
-                return Taken(next_step=asked.number, summary="unknown")
+            held = await patients.held(asked.patient)
+            if held is None:
+                return Taken(next_step=asked.number, summary="forgotten")
+            patient, person = held.patient, held.person
             now, driven = await self.clock.read(session)
             if asked.number <= patient.last_step:
                 return _answer(patient, await _handed_over_since(session, asked), now, driven=driven)
-            try:
-                person = await patients.vault_of(patient.id)
-            except LookupError:
-                return Taken(next_step=asked.number, summary="forgotten")
             turn = _Step(session, patient, person, self.plans, now, self.engine)
             return _answer(patient, await turn.take(), now, driven=driven)
 

@@ -5,8 +5,11 @@ Rule: no answer is kept by a cache on its way, and no page may load or send anyt
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request, Response
-from starlette.middleware.base import RequestResponseEndpoint
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.console import pages
@@ -42,14 +45,30 @@ def create_app(parts: ApiParts) -> FastAPI:
         """Says ok; asks nothing of the database."""
         return {"status": "ok"}
 
-    @app.middleware("http")
-    async def _headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        if "\x00" in request.scope["path"] or "%00" in request.url.query:  # PostgreSQL keeps no NUL, and no id or name holds one
-            return problems.answer(404, "There is nothing at this address.")
-        response = await call_next(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
-
+    app.add_middleware(Headers)
     return app
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What every answer carries: it is kept nowhere, taken for what it says it is, and its address is told to nobody."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL keeps no NUL, and no id or name holds one
+            await problems.answer(404, "There is nothing at this address.")(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-store")
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            await send(message)
+
+        await self.app(scope, receive, with_headers)

@@ -38,9 +38,13 @@ Parts = Annotated[ApiParts, Depends(parts_of)]
 async def holder_of(parts: ApiParts, key: str | None) -> KeyHolder:
     """Who calls with this key. Raises Problem 401."""
     if key:
+        shown = parts.keys.holder(key)
+        if shown is not None:
+            return shown
         async with parts.database.reading() as session:
             holder = await Keys(session).holder(key)
         if holder is not None and holder.role in ROLES:
+            parts.keys.keep(key, holder)
             return holder
     raise Problem(401, "Send a key that is known here, as `Authorization: Bearer <key>`.")
 

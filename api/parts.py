@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from activities.channels.port import Channel
@@ -14,6 +14,7 @@ from activities.plans import Plans
 from activities.waking import NotWoken, Waker
 from records.clock import Clock
 from records.database import Database
+from records.keys import KeyRing
 from records.vault import Vault
 
 
@@ -50,6 +51,7 @@ class ApiParts:
     housekeeping: Housekeeping | None
     channel: Channel
     public_url: str = ""
+    keys: KeyRing = field(default_factory=KeyRing)
 
     @property
     def keeping(self) -> Housekeeping:

@@ -67,9 +67,6 @@ class Writing:
 
     async def event(self, scope: Scope, patient_id: str, make: Callable[[datetime], AnyEvent]) -> Written:
         """Store what ``make`` makes of the present moment. Raises Problem 404."""
-        async with self.parts.database.reading() as session:
-            if await Patients(session, self.parts.vault).in_scope(scope, patient_id) is None:
-                raise not_found()
         made: list[AnyEvent] = []
 
         def making(now: datetime) -> AnyEvent:
@@ -77,7 +74,7 @@ class Writing:
             return made[-1]
 
         try:
-            stored = await self.parts.events.store(patient_id, making)
+            stored = await self.parts.events.store(patient_id, making, scope=scope)
         except NoSuchPatient:
             raise not_found() from None
         return await self._settled(patient_id, made[-1].id, stored.next_step)
@@ -86,13 +83,10 @@ class Writing:
         """Change records and store the event that tells of it, together; ``change`` may find that there is nothing to tell."""
         async with self.parts.database.begin() as session:
             patients = Patients(session, self.parts.vault)
-            patient = await patients.get(patient_id, lock=True)
-            if patient is None:
+            held = await patients.held(patient_id)
+            if held is None:
                 raise not_found()
-            try:
-                person = await patients.vault_of(patient_id)
-            except LookupError:
-                raise not_found() from None
+            patient, person = held.patient, held.person
             case = Case(session, patients, patient, person, await self.parts.clock.now(session))
             event = await change(case)
             if event is not None:

@@ -105,7 +105,7 @@ async def _visit(on: Ground, patient: str) -> None:
     readings = READINGS | dict.fromkeys(NOT_SO, False)
 
     def make(now: datetime) -> VisitCompleted:
-        return VisitCompleted(id=uuid4().hex, at=now, learnt=now, readings=readings)  # type: ignore[arg-type]
+        return VisitCompleted(id=uuid4().hex, at=now, learnt=now, readings=readings, done=("annual_exam",))  # type: ignore[arg-type]
 
     stored = await on.parts.events.store(patient, make)
     await on.waker.wake(patient, next_step=stored.next_step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,10 +13,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from records import sqlite_in_loop
+
 MIGRATIONS = Path(__file__).parent / "migrations"
+LONGEST_WAIT = 30.0  # seconds for the write lock of SQLite
+LOOKS_EVERY = 0.005
 
 
 class DatabaseNotReady(RuntimeError):
@@ -28,21 +34,20 @@ class Database:
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
+    turn: asyncio.Lock  # writers of this process take turns; SQLite would let them poll for each other
 
     @classmethod
     def open(cls, url: str) -> Database:
         """Open ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``; nothing is read yet."""
         options: dict[str, Any] = {"hide_parameters": True}  # an error's text ends in logs and in Temporal
         if url.startswith("sqlite"):
-            options["connect_args"] = {"timeout": 30}
+            options["connect_args"] = {"async_creator_fn": sqlite_in_loop.connect}
             options["pool_size"] = 5
         else:
             options["pool_size"], options["max_overflow"] = 10, 10
             options["pool_pre_ping"] = True
         engine = create_async_engine(url, **options)
-        if engine.dialect.name == "sqlite":
-            _as_we_need_sqlite(engine)
-        return cls(engine, async_sessionmaker(engine, expire_on_commit=False))
+        return cls(engine, async_sessionmaker(engine, expire_on_commit=False), asyncio.Lock())
 
     @property
     def is_sqlite(self) -> bool:
@@ -51,10 +56,12 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """One transaction for writing; on SQLite it takes the write lock at once, so that it never fails half-way."""
-        async with self.sessions() as session, session.begin():
-            if self.is_sqlite:
-                connection = await session.connection()
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not self.is_sqlite:
+            async with self.sessions() as session, session.begin():
+                yield session
+            return
+        async with self.turn, self.sessions() as session, session.begin():
+            await _take_the_write_lock(session)
             yield session
 
     @asynccontextmanager
@@ -70,14 +77,18 @@ class Database:
         await self.engine.dispose()
 
 
-def _as_we_need_sqlite(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def _on_connect(dbapi: Any, _record: Any) -> None:
-        dbapi.isolation_level = None  # we begin transactions ourselves: the driver would do so too late
-        cursor = dbapi.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+async def _take_the_write_lock(session: AsyncSession) -> None:
+    """Wait for another process's transaction to end, without holding the event loop meanwhile. Raises OperationalError."""
+    connection = await session.connection()
+    until = asyncio.get_running_loop().time() + LONGEST_WAIT
+    while True:
+        try:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as refused:
+            if "locked" not in str(refused.orig) or asyncio.get_running_loop().time() > until:
+                raise
+        await asyncio.sleep(LOOKS_EVERY)
 
 
 def alembic_config(connection: Connection | None = None) -> Config:

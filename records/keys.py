@@ -6,7 +6,9 @@ Rule 2: a key's role and place say what its caller sees; the request says nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +18,8 @@ from records.tables import ApiKey
 
 WHOLE_NETWORK = "*"
 OF_A_TEAM = frozenset({"health_manager", "doctor"})
+KEPT_FOR = 5.0  # seconds
+MOST_KEPT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,26 @@ class KeyHolder:
 def hashed(key: str) -> str:
     """What is stored of an API key."""
     return sha256(key.encode()).hexdigest()
+
+
+@dataclass
+class KeyRing:
+    """Keys that were shown a moment ago, so that not every request asks the database; a withdrawn key ends within ``KEPT_FOR``."""
+
+    kept_for: float = KEPT_FOR
+    seconds: Callable[[], float] = time.monotonic
+    _held: dict[str, tuple[KeyHolder, float]] = field(default_factory=dict)
+
+    def holder(self, key: str) -> KeyHolder | None:
+        """Who showed this key a moment ago."""
+        found = self._held.get(hashed(key))
+        return found[0] if found is not None and self.seconds() - found[1] < self.kept_for else None
+
+    def keep(self, key: str, holder: KeyHolder) -> None:
+        """Remember who holds it; a few thousand keys are kept at the most."""
+        if len(self._held) > MOST_KEPT:
+            self._held.clear()
+        self._held[hashed(key)] = (holder, self.seconds())
 
 
 @dataclass(frozen=True)

@@ -67,12 +67,21 @@ class NewPatient:
     pathways: Mapping[str, str] = field(default_factory=dict)  # pathway to version
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A patient's row and what opens it, within one transaction."""
+
+    patient: Patient
+    person: PersonVault
+
+
 @dataclass(frozen=True)
 class Patients:
     """Patients of one transaction."""
 
     session: AsyncSession
     vault: Vault
+    _opened: dict[str, PersonVault] = field(default_factory=dict, repr=False, compare=False)
 
     async def known_as(self, identifiers: tuple[str, ...]) -> str | None:
         """The patient who has one of these identifiers."""
@@ -123,10 +132,27 @@ class Patients:
 
     async def vault_of(self, patient_id: str) -> PersonVault:
         """The person's own key. Raises LookupError when the person was forgotten."""
-        row = await self.session.get(PersonKey, patient_id)
+        if patient_id not in self._opened:
+            row = await self.session.get(PersonKey, patient_id)
+            if row is None:
+                raise LookupError("this person was forgotten")
+            self._opened[patient_id] = self.vault.person(patient_id, row.wrapped)
+        return self._opened[patient_id]
+
+    async def held(self, patient_id: str) -> Held | None:
+        """The patient, held against anybody else's change, with their key; None when missing or forgotten."""
+        query = (
+            select(Patient, PersonKey.wrapped)
+            .join(PersonKey, PersonKey.patient_id == Patient.id)
+            .where(Patient.id == patient_id)
+            .with_for_update(of=Patient)
+            .execution_options(populate_existing=True)
+        )
+        row = (await self.session.execute(query)).one_or_none()
         if row is None:
-            raise LookupError("this person was forgotten")
-        return self.vault.person(patient_id, row.wrapped)
+            return None
+        self._opened[patient_id] = self.vault.person(patient_id, row.wrapped)
+        return Held(row.Patient, self._opened[patient_id])
 
     async def profile(self, patient: Patient) -> Profile:
         """Who the patient is."""

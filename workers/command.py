@@ -46,5 +46,3 @@ def main() -> None:
     sys.stderr.flush()
     # The Temporal core's threads may still be ending; leaving them to the interpreter's exit has crashed it.
     os._exit(code)
-
-

@@ -24,9 +24,7 @@ from workers.stack import Stack, running, until_stopped
 SHOWN_AT_ENROLMENT = 4
 
 
-async def demonstrate(
-    settings: Settings, *, patients: int, begin: datetime, end: datetime, seed: int, stay: bool
-) -> int:
+async def demonstrate(settings: Settings, *, patients: int, begin: datetime, end: datetime, seed: int, stay: bool) -> int:
     """Bring it up, enrol, play to ``end``, show the pages; answers the process's exit code."""
     async with running(settings, driven_from=begin) as stack:
         await _enrol(stack, settings.home / "community", patients=patients, seed=seed, begin=begin)

@@ -35,7 +35,9 @@ SMALL_NETWORK = (
 )
 
 
-async def set_up_network(session: AsyncSession, places: Sequence[Place] = SMALL_NETWORK, *, timezone: str = "Asia/Shanghai") -> None:
+async def set_up_network(
+    session: AsyncSession, places: Sequence[Place] = SMALL_NETWORK, *, timezone: str = "Asia/Shanghai"
+) -> None:
     """Make the network unless there is one; a second call changes nothing."""
     if (await session.scalars(select(Organisation.id).limit(1))).first() is not None:
         return

@@ -148,7 +148,7 @@ async def _serving(parts: Parts, client: Client, housekeeping: Housekeeping) -> 
     )
     server = _QuietServer(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.02)
     if serving.done():
         await serving

@@ -28,12 +28,16 @@ def patient_workflow_id(patient: str) -> str:
 
 @dataclass(frozen=True)
 class Pace:
-    """``long_enough``: events of history after which a run continues as new, so that a cold replay stays well under half a
-    second; never fewer than a run needs for its first step (some thirty). ``attempt_s``: seconds for one try of a delivery.
+    """How a run keeps time.
+
+    ``long_enough``: events of history after which it continues as new, so that a cold replay stays well under half a second;
+    never fewer than a first step needs (some thirty). ``attempt_s``: seconds for one try of a delivery; ``longest_wait_s``:
+    between two of them.
     """
 
     long_enough: int = 400
     attempt_s: float = 60.0
+    longest_wait_s: float = 300.0
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ with workflow.unsafe.imports_passed_through():
     )
 
 ONE_STEP = timedelta(seconds=30)
-AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=1))
-OUTSIDE_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(minutes=15))
+#: Longer waits than this for a step that fails are timers: waited for in the worker, they would fill the history in a weekend.
+WAITED_FOR_IN_THE_WORKER = timedelta(seconds=5)
 #: A delivery that nobody could settle in this time is given up as an event; messages drop out long before.
 LONGEST_DELIVERY = timedelta(days=3)
 
@@ -109,6 +110,7 @@ class PatientWorkflow:
             result_type=Taken,
             start_to_close_timeout=ONE_STEP,
             retry_policy=AGAIN,
+            local_retry_threshold=WAITED_FOR_IN_THE_WORKER,
             summary=f"step {self._next_step}",
         )
         return taken
@@ -128,13 +130,20 @@ class PatientWorkflow:
                 task_queue=QUEUES[handover.kind],
                 start_to_close_timeout=timedelta(seconds=self._pace.attempt_s),
                 schedule_to_close_timeout=LONGEST_DELIVERY,
-                retry_policy=OUTSIDE_AGAIN,
+                retry_policy=RetryPolicy(
+                    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=self._pace.longest_wait_s)
+                ),
                 priority=Priority(priority_key=1 if handover.urgent else 3),
                 summary=f"{handover.kind} of step {self._next_step - 1}",
             )
         except ActivityError:
             delivered = await workflow.execute_local_activity(
-                GIVE_UP, delivery, result_type=Delivered, start_to_close_timeout=ONE_STEP, retry_policy=AGAIN
+                GIVE_UP,
+                delivery,
+                result_type=Delivered,
+                start_to_close_timeout=ONE_STEP,
+                retry_policy=AGAIN,
+                local_retry_threshold=WAITED_FOR_IN_THE_WORKER,
             )
         if delivered.learnt:
             self._wakes += 1

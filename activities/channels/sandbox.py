@@ -115,10 +115,10 @@ class SandboxChannel:
         n, text = rows[0]
         return Found(Receipt(provider_id=_sid("SM", n), status="delivered", segments=segments(text).count))
 
-    async def messages(self, to: str | None = None) -> list[AcceptedSms]:
-        """All that was accepted, or what the phone ``to`` (E.164) holds, in order of acceptance."""
+    async def messages(self, to: str | None = None, *, after: int = 0) -> list[AcceptedSms]:
+        """What was accepted after number ``after``, by all phones or by ``to`` (E.164), in order of acceptance."""
         rows = await self._read(
-            "select n, attempt, key, to_, text, at from accepted where ? is null or to_ = ? order by n", (to, to)
+            "select n, attempt, key, to_, text, at from accepted where n > ? and (? is null or to_ = ?) order by n", (after, to, to)
         )
         return [
             AcceptedSms(_sid("SM", n), attempt, key, to_, text, datetime.fromisoformat(at))

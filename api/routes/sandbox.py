@@ -55,9 +55,9 @@ def sandbox_of(parts: ApiParts) -> SandboxChannel:
 @router.get("/messages", summary="SMS that the sandbox's phones hold")
 async def list_messages(caller: Gateway, parts: Parts, since: Annotated[int, Query(ge=0)] = 0) -> SandboxMessages:
     """Everything accepted after number ``since``."""
-    held = ((int(sms.sid[2:], 16), sms) for sms in await sandbox_of(parts).messages())
+    held = ((int(sms.sid[2:], 16), sms) for sms in await sandbox_of(parts).messages(after=since))
     return SandboxMessages(
-        items=[SandboxMessage(n=n, to=sms.to, text=sms.text, at=sms.accepted_at, key=sms.key) for n, sms in held if n > since]
+        items=[SandboxMessage(n=n, to=sms.to, text=sms.text, at=sms.accepted_at, key=sms.key) for n, sms in held]
     )
 
 

@@ -1,13 +1,16 @@
 """Alembic's entry: migrations run on the connection that the caller hands in."""
 
+from typing import Any, Literal
+
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 from records.tables import Base, Moment
 
 connection = context.config.attributes["connection"]
 
 
-def _plain(kind: str, item: object, _context: object) -> str | bool:
+def _plain(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """A migration names the database's type, not our class: it must read the same when the class has moved on."""
     return "sa.DateTime()" if kind == "type" and isinstance(item, Moment) else False
 

@@ -31,7 +31,7 @@ from pathways.serial import load_reason
 from records.database import migrate
 from records.intake.people import Intake
 from records.patients import Patients, Profile
-from records.tables import CareTeam, Organisation, Patient, StepRow, TaskRow, TimelineRow
+from records.tables import CareTeam, Delivery, Organisation, Patient, StepRow, TaskRow, TimelineRow
 from records.vault import PersonVault
 from workers.network import SMALL_NETWORK, set_up_network
 from workers.parts import Parts, publish_shipped
@@ -91,8 +91,29 @@ class Stack:
                     await asyncio.sleep(A_LOOK)
             except (TimeoutError, asyncio.CancelledError):
                 if patience.expired():
-                    raise Stuck(f"not settled after {PATIENCE:.0f} s") from None
+                    raise Stuck(f"not settled after {PATIENCE:.0f} s: {await self.what_is_stuck()}") from None
                 raise
+
+    async def what_is_stuck(self) -> str:
+        """Who has not settled, and what their workflow waits for."""
+        said = []
+        async with self.parts.database.reading() as session:
+            now = await self.parts.clock.now(session)
+            for patient in await session.scalars(select(Patient)):
+                left = await session.scalars(
+                    select(Delivery).where(Delivery.patient_id == patient.id, Delivery.status.in_(("planned", "attempting")))
+                )
+                planned = [f"{delivery.key} {delivery.status}" for delivery in left]
+                late = patient.next_due is not None and patient.next_due <= now
+                if not planned and not late and patient.last_event == patient.taken_event:
+                    continue
+                described = await self.client.get_workflow_handle(patient_workflow_id(patient.id)).describe()
+                raw = described.raw_description
+                said.append(
+                    f"step {patient.last_step}, events {patient.last_event}/{patient.taken_event}, late {late}, {patient.fault}, "
+                    f"{planned}; waits for {raw.pending_activities} and task {raw.pending_workflow_task}"
+                )
+        return "\n".join(said)
 
     async def live(
         self, until: datetime, happenings: Iterable[tuple[datetime, Happening]] = (), *, at_least: timedelta = timedelta(0)

@@ -24,7 +24,7 @@ from records.tables import Enrolment, PathwayVersion
 from workflows.contract import Pace
 
 START, MIDDLE, END = moment("2025-03-03", "09:00"), moment("2025-09-01", "06:00"), moment("2026-01-20", "09:00")
-SOON = Pace(long_enough=60, attempt_s=3.0)
+SOON = Pace(long_enough=60, attempt_s=3.0, longest_wait_s=2.0)
 CHINA = ZoneInfo("Asia/Shanghai")
 
 

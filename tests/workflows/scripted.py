@@ -36,6 +36,7 @@ from workflows.contract import (
 from workflows.patient import PatientWorkflow
 
 PATIENT_ID = "p1"
+A_LOOK = 0.02  # seconds between two looks
 WORKFLOW_ID = patient_workflow_id(PATIENT_ID)
 
 
@@ -52,6 +53,7 @@ class World:
     delivered: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     impossible: frozenset[str] = frozenset()
+    faults: int = 0  # so many steps fail
     open: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -62,6 +64,9 @@ class World:
     async def take_step(self, asked: Step) -> Taken:
         self.asked.append(asked.number)
         await self._tell()
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError("the database is away")
         seen = self.stored  # what a transaction would see; what is stored later belongs to the next step
         await self.open.wait()
         if asked.number <= len(self.steps):
@@ -139,10 +144,22 @@ class Followed:
         )
         return answer
 
+    async def run(self) -> str | None:
+        """The present run's id."""
+        return (await self.client.get_workflow_handle(WORKFLOW_ID).describe()).run_id
+
+    async def until_it_leaps(self, run: str | None) -> None:
+        """Wait until another run follows the patient."""
+        async with asyncio.timeout(30):
+            while True:
+                if await self.run() != run:
+                    return
+                await asyncio.sleep(A_LOOK)
+
     async def histories(self) -> list[WorkflowHistory]:
         """Every run, the newest first."""
         runs: list[WorkflowHistory] = []
-        run_id: str | None = (await self.client.get_workflow_handle(WORKFLOW_ID).describe()).run_id
+        run_id = await self.run()
         while run_id:
             runs.append(await self.client.get_workflow_handle(WORKFLOW_ID, run_id=run_id).fetch_history())
             run_id = runs[-1].events[0].workflow_execution_started_event_attributes.continued_execution_run_id or None

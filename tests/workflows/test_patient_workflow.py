@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from scripted import WORKFLOW_ID, World, following
+from temporalio.api.enums.v1 import EventType
 
 from workflows.contract import STORY, Handover, Pace
 
@@ -59,9 +60,22 @@ async def test_a_due_moment_comes_without_anybody_waking(tmp_path: Path) -> None
 async def test_no_wake_up_is_lost_over_the_leaps_of_a_long_life(tmp_path: Path) -> None:
     world = World([[Handover(f"message#{n}", "message")] for n in range(200)])
     async with following(tmp_path, world, pace=Pace(long_enough=40)) as patient:
-        for _ in range(14):
-            await asyncio.gather(*(patient.wake() for _ in range(4)), patient.settle())
+        for _ in range(3):
+            await patient.wake()
+            run = await patient.run()
+            for _ in range(4):
+                await asyncio.gather(*(patient.wake() for _ in range(4)), patient.settle())
+            await patient.until_it_leaps(run)
         await world.until(lambda: world.taken == world.stored and len(world.delivered) == len(world.steps))
-        assert len(await patient.histories()) > 1
-    assert world.stored == 71
+        assert len(await patient.histories()) > 3
+    assert world.stored == 1 + 3 * (1 + 4 * 5)
     assert sorted(set(world.delivered)) == sorted(world.delivered)  # each key once
+
+
+async def test_a_step_that_fails_is_taken_when_what_stood_in_the_way_is_gone(tmp_path: Path) -> None:
+    world = World(faults=3)
+    async with following(tmp_path, world) as patient:
+        assert await patient.settle() == 2
+        (history,) = await patient.histories()
+    assert world.asked == [1, 1, 1, 1]
+    assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in {event.event_type for event in history.events}

@@ -58,7 +58,9 @@ def run(
     begin = datetime.combine(date.fromisoformat(start), datetime.min.time(), UTC)
     home = os.environ.get("CAIRN_HOME", "data/community")
     settings = Settings.read({**os.environ, "CAIRN_HOME": home})
-    code = asyncio.run(demonstrate(settings, patients=patients, begin=begin, end=begin + timedelta(days=days), seed=seed, stay=stay))
+    code = asyncio.run(
+        demonstrate(settings, patients=patients, begin=begin, end=begin + timedelta(days=days), seed=seed, stay=stay)
+    )
     raise typer.Exit(code)
 
 
@@ -163,5 +165,3 @@ async def _keys_add(settings: Settings, name: str, role: str, place: str) -> Non
         print(json.dumps({"name": name, "role": role, "place": place, "key": key}))
     finally:
         await parts.close()
-
-

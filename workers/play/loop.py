@@ -22,8 +22,9 @@ from workers.play.staff import Doctor, HealthManager, Office
 
 SETTLES_WITHIN = 120.0  # seconds
 NUDGED_EVERY = 10.0
-FIRST_LOOK, LONGEST_LOOK = 0.01, 0.25  # seconds; looking costs the service about as much as a step
 REPLIES_WITHIN = timedelta(days=1)
+WAITS_FOR = 5  # seconds for which the service itself waits until everything has settled
+SETTLING = f"/clock?wait={WAITS_FOR}"
 
 
 @dataclass
@@ -45,7 +46,6 @@ class Play:
     waited: float = 0.0
     _next_due: datetime | None = None
     _seen: int = 0
-    _usual: float = 0.05
 
     async def begin(self) -> datetime:
         """Read how everything stands; answers the time. Raises PlayStopped."""
@@ -104,7 +104,7 @@ class Play:
         if to.isocalendar()[:2] != before.isocalendar()[:2]:
             await self.week_ends(show)
         try:
-            clock = await self.service.post("/clock", {"to": written(to)}, key=self.service.keys.administrator)
+            clock = await self.service.post(SETTLING, {"to": written(to)}, key=self.service.keys.administrator)
         except Refused as no:
             raise PlayStopped(f"the clock was not moved ({no}); see that no other play runs against this service") from None
         self.scene.now = max(before, moment(clock["now"]))
@@ -131,13 +131,12 @@ class Play:
         return lines
 
     async def _clock(self) -> dict[str, Any]:
-        clock: dict[str, Any] = await self.service.get("/clock", key=self.service.keys.administrator)
+        clock: dict[str, Any] = await self.service.get("/clock", key=self.service.keys.administrator, wait=WAITS_FOR)
         return clock
 
     async def _settle(self, clock: dict[str, Any]) -> None:
         """Wait until all that is due is done. Whoever was not woken is woken again by moving the clock to where it stands."""
         began = nudged = self.ticks()
-        look = min(LONGEST_LOOK, max(FIRST_LOOK, self._usual / 2))
         while not clock["settled"]:
             now = self.ticks()
             if now - began > SETTLES_WITHIN:
@@ -145,17 +144,13 @@ class Play:
                     f"{clock['unsettled']} patients or messages at {clock['now']} have been due for {SETTLES_WITHIN:.0f} s "
                     "and stay undone; look into the worker's log, then play again"
                 )
-            await self.service.pause(look)
-            look = min(LONGEST_LOOK, max(FIRST_LOOK, self._usual / 5, look * 1.5 if now - began > 2 * self._usual else 0))
             if now - nudged > NUDGED_EVERY:
                 nudged = now
-                clock = await self.service.post("/clock", {"to": clock["now"]}, key=self.service.keys.administrator)
+                clock = await self.service.post(SETTLING, {"to": clock["now"]}, key=self.service.keys.administrator)
             else:
                 clock = await self._clock()
         self._next_due = moment(clock["next_due"]) if clock["next_due"] else None
-        if (took := self.ticks() - began) > FIRST_LOOK:  # look when it has most likely settled
-            self.waited += took
-            self._usual = min(1.0, 0.8 * self._usual + 0.2 * took)
+        self.waited += self.ticks() - began
 
     async def _read_texts(self, *, earlier: bool = False) -> None:
         """Phones ring. ``earlier``: what was sent before this process began is counted, and answered only where that lies ahead."""
