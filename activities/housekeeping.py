@@ -9,17 +9,24 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from activities.waking import NotWoken, Waker
 from pathways.engine.state import ENDED
 from records.clock import Clock
 from records.database import Database
-from records.tables import Delivery, Patient, StepRow
+from records.tables import Delivery, Moment, Patient, StepRow
 
 AT_ONCE = 50
-LOOKS_EVERY = 0.02  # seconds
+LOOKS_EVERY = 0.03  # seconds
 UNSETTLED = ("planned", "attempting")
+#: Asked many times a second while somebody waits for everything to settle, so it is built once.
+PULSE = select(
+    select(func.count()).select_from(Patient).where(Patient.last_event > Patient.taken_event).scalar_subquery(),
+    select(func.count()).select_from(Patient).where(Patient.next_due <= bindparam("now", type_=Moment)).scalar_subquery(),
+    select(func.count()).select_from(Delivery).where(Delivery.status.in_(UNSETTLED)).scalar_subquery(),
+    select(func.min(Patient.next_due)).where(Patient.next_due > bindparam("now", type_=Moment)).scalar_subquery(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,8 @@ class Housekeeping:
         """Where time stands, and how much is still being worked on."""
         async with self.database.reading() as session:
             now, driven = await self.clock.read(session)
-            untaken = select(func.count()).select_from(Patient).where(Patient.last_event > Patient.taken_event)
-            late = select(func.count()).select_from(Patient).where(Patient.next_due <= now)
-            leaving = select(func.count()).select_from(Delivery).where(Delivery.status.in_(UNSETTLED))
-            ahead = select(func.min(Patient.next_due)).where(Patient.next_due > now)
-            counts = select(*(query.scalar_subquery() for query in (untaken, late, leaving, ahead)))
-            waiting, overdue, handing, next_due = (await session.execute(counts)).one()
+            counts = await session.execute(PULSE, {"now": now})
+            waiting, overdue, handing, next_due = counts.one()
         return Pulse(now, driven, waiting + overdue + handing, next_due)
 
     async def settled(self, *, within: timedelta) -> Pulse:

@@ -6,13 +6,14 @@ Rule 2: waking starts the workflow where there is none, so that nobody has to kn
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.contract import PATIENT, PATIENTS_QUEUE, SETTLE, WAKE, Pace, PatientStart, patient_workflow_id
 
@@ -37,6 +38,8 @@ class Waker:
     async def wake(self, patient: str, *, next_step: int = 1) -> None:
         """Wake, and start where needed; nobody waits for the outcome. Raises NotWoken."""
         try:
+            if next_step > 1 and await self._there(self._handle(patient).signal(WAKE, rpc_timeout=SETTLES_WITHIN)):
+                return
             await self.client.start_workflow(
                 PATIENT,
                 PatientStart(patient, next_step, self.pace),
@@ -51,17 +54,35 @@ class Waker:
 
     async def settle(self, patient: str, *, next_step: int = 1) -> None:
         """Wake, and wait until everything stored so far has been taken. Raises NotWoken."""
-        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
-            PATIENT,
-            PatientStart(patient, next_step, self.pace),
-            id=patient_workflow_id(patient),
-            task_queue=PATIENTS_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            task_timeout=self.task_timeout,
-        )
         try:
+            if next_step > 1:
+                update = self._handle(patient).execute_update(SETTLE, rpc_timeout=SETTLES_WITHIN, result_type=int)
+                if await self._there(update):
+                    return
+            start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
+                PATIENT,
+                PatientStart(patient, next_step, self.pace),
+                id=patient_workflow_id(patient),
+                task_queue=PATIENTS_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=self.task_timeout,
+            )
             await self.client.execute_update_with_start_workflow(
                 SETTLE, start_workflow_operation=start, rpc_timeout=SETTLES_WITHIN, result_type=int
             )
         except (RPCError, WorkflowUpdateFailedError, TimeoutError) as away:
             raise NotWoken(type(away).__name__) from away
+
+    def _handle(self, patient: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(patient_workflow_id(patient))
+
+    @staticmethod
+    async def _there(call: Awaitable[object]) -> bool:
+        """Call the workflow that should run (cheaper than the call that may also start it); False where none does."""
+        try:
+            await call
+        except RPCError as refused:
+            if refused.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True

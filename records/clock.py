@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.tables import ClockRow
@@ -24,6 +25,9 @@ def system_time() -> datetime:
     return datetime.now(UTC)
 
 
+ANCHOR = select(ClockRow.anchor).where(ClockRow.id == 1)  # asked in every transaction, so it is built once
+
+
 @dataclass(frozen=True)
 class Clock:
     """Reads the time inside the transaction that acts on it."""
@@ -32,8 +36,8 @@ class Clock:
 
     async def read(self, session: AsyncSession) -> tuple[datetime, bool]:
         """The present moment, UTC, and whether time stands until it is moved."""
-        row = await session.get(ClockRow, 1)
-        return (row.anchor, True) if row is not None and row.anchor is not None else (self.system(), False)
+        anchor = await session.scalar(ANCHOR)
+        return (anchor, True) if anchor is not None else (self.system(), False)
 
     async def now(self, session: AsyncSession) -> datetime:
         """The present moment, UTC."""

@@ -65,7 +65,7 @@ async def _enrol(stack: Stack, folder: Path, *, patients: int, seed: int, begin:
 async def _players(stack: Stack, end: datetime, seed: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "workers.play", "--url", stack.url, "--keys", str(stack.keys_file)),
-        *("--until", end.date().isoformat(), "--seed", str(seed)),
+        *("--until", end.date().isoformat(), "--seed", str(seed), "--costs"),
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C comes to us first, and we end it in order
     )
