@@ -22,6 +22,7 @@ from workers.settings import Settings
 from workers.stack import Stack, running, until_stopped
 
 SHOWN_AT_ENROLMENT = 4
+GRID_MINUTES = "120"  # what lies closer together happens at one moment: a year in minutes
 
 
 async def demonstrate(settings: Settings, *, patients: int, begin: datetime, end: datetime, seed: int, stay: bool) -> int:
@@ -65,7 +66,7 @@ async def _enrol(stack: Stack, folder: Path, *, patients: int, seed: int, begin:
 async def _players(stack: Stack, end: datetime, seed: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "workers.play", "--url", stack.url, "--keys", str(stack.keys_file)),
-        *("--until", end.date().isoformat(), "--seed", str(seed), "--costs"),
+        *("--until", end.date().isoformat(), "--seed", str(seed), "--grid", GRID_MINUTES),
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C comes to us first, and we end it in order
     )
@@ -78,7 +79,10 @@ async def _keep_pages(stack: Stack, folder: Path) -> None:
     async with httpx.AsyncClient(base_url=stack.url, follow_redirects=True, timeout=60) as browser:
         worklist = await browser.get("/", params={"key": keys["administrator"]})
         bearer = {"Authorization": f"Bearer {keys['administrator']}"}
-        patients = (await browser.get("/api/v1/patients", params={"tag": "red", "limit": 1}, headers=bearer)).json()["items"]
+        patients: list[dict[str, str]] = []
+        for tag in ("red", "yellow", "green"):
+            worst = await browser.get("/api/v1/patients", params={"tag": tag, "life": "active", "limit": 1}, headers=bearer)
+            patients += worst.json()["items"]
         pages = {"worklist": worklist, "phones": await browser.get("/phones"), "overview": await browser.get("/overview")}
         if patients:
             pages["patient"] = await browser.get(f"/patients/{patients[0]['id']}")

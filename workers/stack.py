@@ -94,7 +94,10 @@ async def write_keys(parts: Parts) -> Path:
 
 @asynccontextmanager
 async def running(settings: Settings, *, driven_from: datetime | None = None) -> AsyncIterator[Stack]:
-    """Bring everything up; on leaving, bring everything down. Raises PortTaken, DatabaseNotReady, NoTemporalServer."""
+    """Bring everything up; on leaving, bring everything down. Raises PortTaken, DatabaseNotReady, NoTemporalServer.
+
+    ``driven_from``: a demonstration, whose time begins there and stands until it is moved.
+    """
     refuse_if_taken(settings.api_host, settings.api_port, "CAIRN_API_PORT", what="API")
     async with AsyncExitStack() as stack:
         parts = Parts.make(settings)
@@ -104,7 +107,10 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
         address = settings.temporal_address
         if not address:
             server = await TemporalServer.start(
-                settings.home / "temporal.db", settings.temporal_port, log=settings.home / "temporal.log"
+                settings.home / "temporal.db",
+                settings.temporal_port,
+                log=settings.home / "temporal.log",
+                hurried=driven_from is not None,
             )
             stack.push_async_callback(server.stop)
             address = server.address

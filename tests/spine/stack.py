@@ -208,7 +208,7 @@ class Stack:
         os.kill(self.server.process.pid, signal.SIGKILL)
         await self.server.process.wait()
         port = int(self.server.address.rsplit(":", 1)[1])
-        self.server = await TemporalServer.start(self.home / "temporal.db", port, log=self.home / "temporal.log")
+        self.server = await TemporalServer.start(self.home / "temporal.db", port, log=self.home / "temporal.log", hurried=True)
 
 
 #: A dead worker's turn goes to another after one second instead of ten.
@@ -222,7 +222,7 @@ async def standing(
     """A stack whose driven clock stands at ``start``, with the shipped pathways published and ``teams`` care teams."""
     settings = Settings.read({"CAIRN_HOME": str(home), "CAIRN_TEMPORAL_PORT": str(free_port())})
     parts = Parts.make(settings)
-    server = await TemporalServer.start(home / "temporal.db", settings.temporal_port, log=home / "temporal.log")
+    server = await TemporalServer.start(home / "temporal.db", settings.temporal_port, log=home / "temporal.log", hurried=True)
     stack: Stack | None = None
     try:
         await migrate(parts.database)
