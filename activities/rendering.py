@@ -50,7 +50,7 @@ class Rendering:
             .join(Organisation, Organisation.id == CareTeam.organisation_id)
             .where(CareTeam.id == self.patient.care_team_id)
         )
-        team, centre = (await self.session.execute(at_work)).tuples().one()
+        team, centre = (await self.session.execute(at_work)).one()
         language = self.patient.language
         parts = [(part.pathway, part.template, await self._variables(part, language, team, centre)) for part in command.parts]
         first_name = self.profile.first_name if command.to == "patient" else ""

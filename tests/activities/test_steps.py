@@ -150,7 +150,7 @@ async def _without_refolding(installation: Installation, snapshot: bytes, row: P
 
 
 async def test_nobody_steps_for_somebody_unknown_or_forgotten(installation: Installation) -> None:
-    assert (await replace_patient(installation, "nobody").step(1)).summary == "unknown"
+    assert (await replace_patient(installation, "nobody").step(1)).summary == "forgotten"
     async with installation.database.begin() as session:
         await Patients(session, installation.vault).forget(installation.patient)
     assert (await installation.step(1)).summary == "forgotten"
