@@ -2,8 +2,8 @@
 
 The transaction loads the state and the plan, lets the engine follow every event that has not been taken and everything that is
 due, and commits state, timeline, tasks, planned deliveries and the next due moment together, under (patient, step number).
-A second call with the same number finds the step and answers from it. There is no gap to own up to: nothing leaves the
-database in here.
+A second call with the same number finds the step, answers from it, and takes with it whatever was stored since. There is no gap
+to own up to: nothing leaves the database in here.
 """
 
 from __future__ import annotations
@@ -80,10 +80,13 @@ class StepActivities:
                 return Taken(next_step=asked.number, summary="forgotten")
             patient, person = held.patient, held.person
             now, driven = await self.clock.read(session)
+            again: list[Handover] = []
             if asked.number <= patient.last_step:
-                return _answer(patient, await _handed_over_since(session, asked), now, driven=driven)
+                # Said again to a worker that took over. What was stored meanwhile is taken with it: the wake-up that told of it
+                # is spent by this answer.
+                again = await _handed_over_since(session, asked)
             turn = _Step(session, patient, person, self.plans, now, self.engine)
-            return _answer(patient, await turn.take(), now, driven=driven)
+            return _answer(patient, again + await turn.take(), now, driven=driven)
 
 
 @dataclass(frozen=True)

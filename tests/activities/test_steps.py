@@ -54,6 +54,14 @@ async def test_a_step_asked_for_by_two_workers_at_once_is_taken_once(installatio
     assert [reason.code for reason in await installation.timeline()].count("readings_missing") == 1
 
 
+async def test_what_is_told_while_an_answer_was_lost_is_taken_when_it_is_said_again(installation: Installation) -> None:
+    first = await installation.step(1)  # committed; the worker dies before Temporal hears of it
+    await installation.tell(lambda now: VisitCompleted(id="visit/1", at=now, learnt=now))  # the wake-up goes to the next worker
+    again = await installation.step(1)
+    assert again.next_step == first.next_step + 1
+    assert [reason.code for reason in await installation.timeline()].count("readings_missing") == 1
+
+
 async def test_a_step_with_nothing_to_take_leaves_no_trace(installation: Installation) -> None:
     taken = await installation.step(1)
     counts = await installation.counts()

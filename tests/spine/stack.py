@@ -41,7 +41,9 @@ from workflows.contract import Pace, patient_workflow_id
 
 Happening = Callable[["Stack"], Awaitable[None]]
 A_LOOK = 0.02  # seconds between two looks at whether everything has settled
-PATIENCE = 60.0  # seconds of real time; what has not settled by then is stuck
+#: Seconds of real time; what has not settled by then is stuck. The server grants a workflow task that was lost several times
+#: running ever more time (5 s, doubling) before it gives it to another worker.
+PATIENCE = 150.0
 
 
 class Stuck(AssertionError):
