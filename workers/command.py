@@ -29,7 +29,8 @@ def main() -> None:
     """Run the command; what an operator can mend is said in one sentence, without a traceback."""
     code = 0
     try:
-        app(standalone_mode=False)
+        ended = app(standalone_mode=False)
+        code = ended if isinstance(ended, int) else 0
     except SAID_IN_ONE_SENTENCE as refused:
         print(refused, file=sys.stderr)
         code = 1

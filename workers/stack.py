@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +33,7 @@ from workers.temporal import TemporalServer, connect, refuse_if_taken
 
 HOUSEKEEPING_EVERY = timedelta(seconds=5)
 KEYS_FILE = "keys/api-keys.json"
+ADDRESS_FILE = "temporal.address"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
             )
             stack.push_async_callback(server.stop)
             address = server.address
+            stack.enter_context(_address_known(settings, address))
         client = await connect(address, settings.namespace, parts.vault)
         housekeeping = parts.housekeeping(client)
         for worker in parts.workers(client):
@@ -122,6 +124,22 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
         await housekeeping.wake_due()
         stack.enter_context(_looking_after(housekeeping))
         yield Stack(parts, client, housekeeping, f"http://{settings.api_host}:{settings.api_port}", keys_file)
+
+
+def embedded_address(settings: Settings) -> str:
+    """Where the embedded server of *this* home listens, or nothing: another installation's may be at the usual port."""
+    file = settings.home / ADDRESS_FILE
+    return file.read_text().strip() if file.exists() else ""
+
+
+@contextlib.contextmanager
+def _address_known(settings: Settings, address: str) -> Iterator[None]:
+    file = settings.home / ADDRESS_FILE
+    file.write_text(address + "\n")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | None) -> ApiParts:

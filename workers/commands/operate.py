@@ -20,7 +20,7 @@ from workers.demonstration import demonstrate
 from workers.network import new_key
 from workers.parts import Parts
 from workers.settings import BadSetting, Settings
-from workers.stack import api_parts, running, until_stopped
+from workers.stack import api_parts, embedded_address, running, until_stopped
 from workers.temporal import connect, refuse_if_taken
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 
@@ -122,7 +122,7 @@ async def _recover(settings: Settings) -> None:
 
 
 def _address(settings: Settings) -> str:
-    return settings.temporal_address or f"127.0.0.1:{settings.temporal_port}"
+    return settings.temporal_address or embedded_address(settings) or f"127.0.0.1:{settings.temporal_port}"
 
 
 @database.command("upgrade")

@@ -18,7 +18,7 @@ from pathways.engine import calendar
 from records.intake import Intake, Refused, read_path
 from workers.parts import Parts
 from workers.settings import Settings
-from workers.stack import set_up
+from workers.stack import embedded_address, set_up
 from workers.temporal import connect
 
 SAID = {
@@ -95,10 +95,12 @@ def _then(outcome: Enrolment) -> str:
 async def _wake(parts: Parts) -> None:
     """Start the workflows now where Temporal can be reached; otherwise the next start of the stack does."""
     settings = parts.settings
-    address = settings.temporal_address or f"127.0.0.1:{settings.temporal_port}"
+    address = settings.temporal_address or embedded_address(settings)
     try:
+        if not address:
+            raise TimeoutError
         client = await asyncio.wait_for(connect(address, settings.namespace, parts.vault), 3)
     except (RuntimeError, TimeoutError):
-        print("Temporal cannot be reached now: they are stored, and their workflows start with the next: cairn up")
+        print("Temporal does not run here now: they are stored, and their workflows start with the next: cairn up")
         return
     await Housekeeping(parts.database, parts.clock, Waker(client)).wake_due()
