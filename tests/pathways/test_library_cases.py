@@ -19,7 +19,7 @@ from pathways.language.decide import decide
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = Path(__file__).parent / "cases"
-GIVEN = Path(os.environ.get("CAIRN_CLINICAL_CASES") or ROOT.parent / "shared" / "clinical")
+GIVEN = Path(os.environ.get("CAIRN_CLINICAL_CASES") or next(ROOT.parent.glob("*/clinical"), ROOT / "no-cases-given"))
 FILES = {
     "hypertension": [OURS / "hypertension.json", GIVEN / "cases_hypertension.json"],
     "type2_diabetes": [OURS / "type2_diabetes.json", GIVEN / "cases_diabetes.json"],
