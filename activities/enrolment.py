@@ -82,7 +82,9 @@ class Enrolments:
             now = await self.clock.now(session)
             team = await self._team(session, intake.care_team)
             if team is None:
-                return Enrolment(place, "no_care_team", notes=(*notes, "no care team is set up; run: cairn setup"))
+                return Enrolment(
+                    place, "no_care_team", notes=(*notes, "no care team is set up; start the stack once with: cairn up")
+                )
             timezone = intake.timezone or team.timezone
             current = await self.plans.current(session)
             wanted = {name: pathway for name, pathway in current.items() if only is None or name in only}

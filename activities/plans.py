@@ -58,6 +58,6 @@ class Plans:
         if version not in self.loaded:
             row = await session.get(PathwayVersion, version)
             if row is None:
-                raise UnknownVersion(f"version {version} is not in this database; publish it with: cairn pathways publish")
+                raise UnknownVersion(f"version {version} is not in this database; bring the row back from a backup")
             self.loaded[version] = load(row.text, file=f"{row.pathway}@{version[:8]}")
         return self.loaded[version]

@@ -71,7 +71,7 @@ def allowed(*roles: str) -> Allowed:
     return Allowed(roles)
 
 
-_bearer = Depends(HTTPBearer(auto_error=False, description="an API key; make one with: cairn keys new"))  # for the docs' sign-in
+_bearer = Depends(HTTPBearer(auto_error=False, description="an API key; make one with: cairn keys add"))  # for the docs' sign-in
 
 Anybody = Annotated[KeyHolder, Depends(allowed(*ROLES))]
 Care = Annotated[KeyHolder, Depends(allowed(*CARE))]

@@ -169,7 +169,9 @@ class Patients:
         return patient if patient is not None and scope.covers_team(patient.care_team_id) else None
 
     async def found_by(self, scope: Scope, words: str, *, limit: int = 20) -> list[Patient]:
-        """Patients whose name has words that begin like each of ``words``, or whose phone it is."""
+        """Patients whose name has words that begin like each of ``words``, or whose phone it is; a place finds nobody by name."""
+        if scope.place is not None:
+            return []
         tokens = [("name", self.vault.token("name", word)) for word in _asked(words)]
         digits = "".join(c for c in words if c.isdigit() or c == "+")
         if len(digits) >= 7:
