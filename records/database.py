@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,14 +106,33 @@ def head() -> str:
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the database to ``revision``."""
+    """Bring the database up to ``revision``; all of it or nothing."""
+    await _run(database, lambda connection: command.upgrade(alembic_config(connection), revision))
 
-    def upgrade(connection: Connection) -> None:
-        command.upgrade(alembic_config(connection), revision)
 
+async def migrate_back(database: Database, revision: str) -> None:
+    """Bring the database back to an older ``revision``, for an older Cairn; what only the newer one keeps is lost."""
+    await _run(database, lambda connection: command.downgrade(alembic_config(connection), revision))
+
+
+async def _run(database: Database, change: Callable[[Connection], None]) -> None:
     async with database.engine.connect() as connection:
-        await connection.run_sync(upgrade)
-        await connection.commit()
+        if not database.is_sqlite:
+            await connection.run_sync(change)
+            await connection.commit()
+            return
+        # SQLite changes a table by making it anew: what refers to it must bear that for a moment.
+        await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            await connection.run_sync(change)
+            broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first()
+            if broken is not None:
+                raise DatabaseNotReady(f"the change would leave rows of {broken[0]} that refer to nothing; nothing was changed")
+            await connection.commit()
+        finally:
+            await connection.rollback()
+            await connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
 async def check_ready(database: Database, *, wanted: str | None = None) -> None:

@@ -1,0 +1,138 @@
+"""Work that patients bring: tasks, visits, deliveries, messages, referrals, refills."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from records.tables.base import Base, Code, Id, Key
+
+
+class TaskRow(Base):
+    """Work for a person of the care team. ``status``: open, done, not_needed.
+
+    ``due`` never changes, so that a list by it neither skips nor repeats; a postponed task is on the worklist from
+    ``postponed_to`` on. ``claimed_by``: the id of the key or account that works on it. ``version`` counts edits.
+    """
+
+    __tablename__ = "task"
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"))
+    kind: Mapped[str] = mapped_column(Code)
+    by: Mapped[str] = mapped_column(Code)
+    pathway: Mapped[str] = mapped_column(Code)
+    service: Mapped[str] = mapped_column(Code)
+    about: Mapped[str | None] = mapped_column(Key)
+    urgent: Mapped[bool]
+    due: Mapped[date]
+    status: Mapped[str] = mapped_column(Code)
+    outcome: Mapped[str] = mapped_column(Code, default="")
+    opened: Mapped[datetime]
+    closed: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(Id)
+    postponed_to: Mapped[date | None]
+    version: Mapped[int] = mapped_column(default=1)
+    sealed: Mapped[bytes | None]
+    __table_args__ = (
+        Index("ix_task_care_team_id_status_due", "care_team_id", "status", "due"),
+        Index("ix_task_status_due", "status", "due", "patient_id", "key"),
+        Index("ix_task_status_kind_due", "status", "kind", "due"),
+        Index("ix_task_due", "due", "patient_id", "key"),
+    )
+
+
+class VisitBooking(Base):
+    """A visit day that is taken in a care team's calendar."""
+
+    __tablename__ = "visit_booking"
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"))
+    day: Mapped[date]
+    __table_args__ = (Index("ix_visit_booking_care_team_id_day", "care_team_id", "day"),)
+
+
+class Delivery(Base):
+    """Something to be handed to the outside, by key. ``status``: planned, attempting, handed, unknown, failed, dropped.
+
+    ``attempt`` is stored before the outside is called, so that a crash between the two leaves a trace to ask about.
+    """
+
+    __tablename__ = "delivery"
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    kind: Mapped[str] = mapped_column(Code)
+    status: Mapped[str] = mapped_column(Code)
+    planned: Mapped[datetime]
+    not_after: Mapped[datetime | None]
+    urgent: Mapped[bool] = mapped_column(default=False)
+    attempt: Mapped[str | None] = mapped_column(String(64), index=True)
+    attempted_at: Mapped[datetime | None]
+    sealed_attempt: Mapped[bytes | None]  # to whom and what, so that the provider can be asked about it
+    attempts: Mapped[int] = mapped_column(default=0)
+    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    reason: Mapped[str] = mapped_column(Code, default="")
+    settled: Mapped[datetime | None]
+    sealed: Mapped[bytes]
+    __table_args__ = (Index("ix_delivery_status_planned", "status", "planned"),)
+
+
+class Message(Base):
+    """A text that went out or came in; what a phone shows. ``sealed``: to or from, and the wording."""
+
+    __tablename__ = "message"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"))
+    direction: Mapped[str] = mapped_column(String(3))
+    key: Mapped[str] = mapped_column(Key)
+    at: Mapped[datetime]
+    sealed: Mapped[bytes]
+    __table_args__ = (UniqueConstraint("patient_id", "direction", "key"), Index("ix_message_patient_id_at", "patient_id", "at"))
+
+
+class ReferralRow(Base):
+    """A referral as the asked place sees it."""
+
+    __tablename__ = "referral"
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Key, primary_key=True)  # the request: one for each place that is asked
+    id: Mapped[str] = mapped_column(Id, unique=True)
+    referral: Mapped[str] = mapped_column(Key)
+    place_id: Mapped[str] = mapped_column(Id, ForeignKey("organisation.id"))
+    urgency: Mapped[str] = mapped_column(Code)
+    stage: Mapped[str] = mapped_column(Code)
+    asked: Mapped[datetime]
+    changed: Mapped[datetime]
+    day: Mapped[date | None]
+    sealed: Mapped[bytes]
+    __table_args__ = (
+        Index("ix_referral_place_id_stage_asked", "place_id", "stage", "asked"),
+        Index("ix_referral_place_id_asked", "place_id", "asked", "id"),
+        Index("ix_referral_stage_asked", "stage", "asked", "id"),
+        Index("ix_referral_asked", "asked", "id"),
+    )
+
+
+class RefillRow(Base):
+    """A refill request as the pharmacy sees it."""
+
+    __tablename__ = "refill"
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True)
+    refill: Mapped[str] = mapped_column(Key)
+    pharmacy_id: Mapped[str] = mapped_column(Id, ForeignKey("organisation.id"))
+    stage: Mapped[str] = mapped_column(Code)
+    asked: Mapped[datetime]
+    changed: Mapped[datetime]
+    runs_out: Mapped[date]
+    sealed: Mapped[bytes]
+    __table_args__ = (
+        Index("ix_refill_pharmacy_id_stage_asked", "pharmacy_id", "stage", "asked"),
+        Index("ix_refill_pharmacy_id_asked", "pharmacy_id", "asked", "id"),
+        Index("ix_refill_stage_asked", "stage", "asked", "id"),
+        Index("ix_refill_asked", "asked", "id"),
+    )
