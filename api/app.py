@@ -15,6 +15,7 @@ from api import problems
 from api.console import pages
 from api.parts import ApiParts
 from api.routes import clock, hooks, messages, overview, pathways, patients, referrals, refills, sandbox, tasks, visits, worklist
+from api.trail import Trails
 
 __all__ = ["ApiParts", "create_app"]
 
@@ -36,7 +37,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     for module in (
         clock, patients, visits, messages, tasks, worklist, referrals, refills, sandbox, hooks, pathways, overview
     ):  # fmt: skip
-        app.include_router(module.router, prefix=V1)
+        app.include_router(module.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(pages.router)
     pages.handle(app)
 
@@ -45,6 +46,8 @@ def create_app(parts: ApiParts) -> FastAPI:
         """Says ok; asks nothing of the database."""
         return {"status": "ok"}
 
+    problems.describe(app)
+    app.add_middleware(Trails)
     app.add_middleware(Headers)
     return app
 

@@ -1,6 +1,6 @@
 """Who calls, what they may see, and the transaction they read in: what routes ask for by type.
 
-Rule 1: every route names its callers by one of the aliases below; a test fails on a route that does not.
+Rule 1: every route names the right it takes (``may``); who has it is in ``rights``; a test fails on a route that names none.
 Rule 2: a key opens what its role and place allow, whatever the request says.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
@@ -17,13 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.parts import ApiParts
 from api.problems import Problem
+from api.rights import ROLES, roles_with
+from api.trail import NOT_KEPT, trail_of
 from pathways.engine import calendar
-from records.keys import KeyHolder, Keys
+from records.audit import NotWrittenDown
+from records.callers import Caller, Keys
 from records.tables import CareTeam
-
-ROLES = ("administrator", "coordinator", "health_manager", "doctor", "hospital", "pharmacy", "gateway")
-NETWORK = ("administrator", "coordinator")
-CARE = (*NETWORK, "health_manager", "doctor")
 
 
 def parts_of(request: Request) -> ApiParts:
@@ -35,51 +34,59 @@ def parts_of(request: Request) -> ApiParts:
 Parts = Annotated[ApiParts, Depends(parts_of)]
 
 
-async def holder_of(parts: ApiParts, key: str | None) -> KeyHolder:
+async def caller_of(parts: ApiParts, key: str | None) -> Caller:
     """Who calls with this key. Raises Problem 401."""
     if key:
-        shown = parts.keys.holder(key)
+        shown = parts.keys.caller(key)
         if shown is not None:
             return shown
         async with parts.database.reading() as session:
-            holder = await Keys(session).holder(key)
-        if holder is not None and holder.role in ROLES:
-            parts.keys.keep(key, holder)
-            return holder
-    raise Problem(401, "Send a key that is known here, as `Authorization: Bearer <key>`.")
+            keys = Keys(session)
+            caller = await keys.caller(key)
+            to_be_noted = caller is not None and await keys.used(key)
+        if caller is not None and caller.role in ROLES:
+            if to_be_noted:
+                async with parts.database.begin() as session:
+                    await Keys(session).write_used(key)
+            parts.keys.keep(key, caller)
+            return caller
+    raise Problem(401, "Send a key that is known here and has not expired, as `Authorization: Bearer <key>`.")
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """Lets these roles in, and says who it is."""
+    """Lets callers in who have this right, says who it is, and begins the request's trail."""
 
-    roles: tuple[str, ...]
+    right: str
 
-    async def __call__(self, request: Request, parts: Parts) -> KeyHolder:
+    def __post_init__(self) -> None:
+        roles_with(self.right)  # a right that is not declared is a mistake at start-up, not at a request
+
+    async def __call__(self, request: Request, parts: Parts) -> Caller:
+        caller = await caller_of(parts, self.shown(request))
+        roles = roles_with(self.right)
+        if caller.role not in roles:
+            raise Problem(403, f"A {caller.role} may not do this; it takes one of: {', '.join(roles)}.")
+        if caller.rights is not None and self.right not in caller.rights:
+            raise Problem(403, f"This key is limited to: {', '.join(sorted(caller.rights))}; this takes {self.right}.")
+        try:
+            await trail_of(request).begins(request, caller, self.right)
+        except NotWrittenDown:
+            raise Problem(503, NOT_KEPT) from None
+        return caller
+
+    def shown(self, request: Request) -> str | None:
+        """The key that the request shows."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        holder = await holder_of(parts, key.strip() if scheme.lower() == "bearer" else None)
-        if holder.role not in self.roles:
-            raise Problem(403, f"A {holder.role} key may not do this; it takes one of: {', '.join(self.roles)}.")
-        return holder
-
-
-def allowed(*roles: str) -> Allowed:
-    """A dependency that lets only these roles in."""
-    unknown = set(roles) - set(ROLES)
-    if unknown:
-        raise ValueError(f"no such role: {', '.join(sorted(unknown))}; use some of: {', '.join(ROLES)}")
-    return Allowed(roles)
+        return key.strip() if scheme.lower() == "bearer" else None
 
 
 _bearer = Depends(HTTPBearer(auto_error=False, description="an API key; make one with: cairn keys add"))  # for the docs' sign-in
 
-Anybody = Annotated[KeyHolder, Depends(allowed(*ROLES))]
-Care = Annotated[KeyHolder, Depends(allowed(*CARE))]
-Coordination = Annotated[KeyHolder, Depends(allowed(*NETWORK))]
-Administrator = Annotated[KeyHolder, Depends(allowed("administrator"))]
-Hospital = Annotated[KeyHolder, Depends(allowed(*NETWORK, "hospital"))]
-Pharmacy = Annotated[KeyHolder, Depends(allowed(*NETWORK, "pharmacy"))]
-Gateway = Annotated[KeyHolder, Depends(allowed("administrator", "gateway"))]
+
+def may(right: str) -> Any:
+    """What a route's ``caller`` depends on: somebody who has ``right``."""
+    return Depends(Allowed(right))
 
 
 async def _reading(parts: Parts) -> AsyncIterator[AsyncSession]:
@@ -87,7 +94,8 @@ async def _reading(parts: Parts) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-Session = Annotated[AsyncSession, Depends(_reading)]
+#: Closed before the answer leaves, so that nobody holds a connection while the audit log waits for one.
+Session = Annotated[AsyncSession, Depends(_reading, scope="function")]
 
 Limit = Annotated[int, Query(ge=1, le=200, description="how many of them")]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before")]
@@ -95,6 +103,11 @@ Language = Annotated[str, Query(pattern="^[A-Za-z-]{2,20}$", description="of the
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="the same key twice is one event; opaque, please"),
+]
+
+
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", max_length=100, description="the ETag of what you read; 412 where it has changed since")
 ]
 
 

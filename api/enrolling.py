@@ -25,6 +25,8 @@ async def enrol(writing: Writing, scope: Scope, body: PersonIn) -> EnrolmentOut:
     """Enrol ``body``; a team's own key enrols into that team. Raises Problem 422."""
     parts = writing.parts
     team = scope.team or body.care_team
+    if team is not None and not scope.covers_team(team):
+        raise unusable("care_team", "is not among your care teams", "name one of yours")
     async with parts.database.reading() as session:
         if team is not None and await session.get(CareTeam, team) is None:
             raise unusable("care_team", "there is no such care team", "name one of the network's care teams, or leave it out")

@@ -12,9 +12,10 @@ from activities.housekeeping import Housekeeping
 from activities.inbox import Inbox, Wakes
 from activities.plans import Plans
 from activities.waking import NotWoken, Waker
+from records.audit import AuditLog
+from records.callers import KeyRing
 from records.clock import Clock
 from records.database import Database
-from records.keys import KeyRing
 from records.vault import Vault
 
 
@@ -52,6 +53,10 @@ class ApiParts:
     channel: Channel
     public_url: str = ""
     keys: KeyRing = field(default_factory=KeyRing)
+    audit: AuditLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "audit", AuditLog.of(self.database, self.vault))
 
     @property
     def keeping(self) -> Housekeeping:

@@ -7,13 +7,15 @@ Rule 2: nothing that was sent is quoted back: a body holds what is personal, and
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from records.pages import BadCursor
@@ -43,6 +45,11 @@ def not_found() -> Problem:
     return Problem(404, "There is no such record among yours.")
 
 
+def changed_since() -> Problem:
+    """Somebody else was quicker."""
+    return Problem(412, "This has changed since you read it; nothing was stored. Read it again, and decide again.")
+
+
 def unusable(field: str, reason: str, remedy: str) -> Problem:
     """One field cannot be used."""
     return Problem(422, "The request cannot be used as it is; nothing was stored.", faults=[Fault(field, reason, remedy)])
@@ -57,8 +64,57 @@ def answer(status: int, detail: str, faults: Sequence[Fault] = ()) -> JSONRespon
         "detail": detail,
         "errors": [asdict(fault) for fault in faults],
     }
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Unprocessable Content",
+                    "status": 422,
+                    "detail": "The request cannot be used as it is; nothing was stored.",
+                    "errors": [{"field": "body.at", "reason": "lies ahead", "remedy": "give the moment at which it happened"}],
+                }
+            ]
+        }
+    )
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FaultOut]
+
+
+class FaultOut(BaseModel):
+    """One thing that is wrong: where, why, and what would be right."""
+
+    field: str
+    reason: str
+    remedy: str
+
+
+_WHEN: Mapping[int, str] = {
+    401: "No key, or one that is not known here, has expired or was revoked",
+    403: "The caller's role, or this key, may not do this",
+    404: "There is no such record among the caller's",
+    405: "This address does not take that method",
+    409: "The record stands in a way that does not allow it",
+    412: "The record has changed since it was read",
+    422: "The request cannot be used: each field, why, and the remedy",
+    503: "A part is away; nothing was shown. Repeat with the same Idempotency-Key",
+}
+
+#: What every route may answer besides its own; for the API's description.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": when, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
+    for status, when in _WHEN.items()
+}
 
 
 def handle(app: FastAPI) -> None:
@@ -89,6 +145,23 @@ def handle(app: FastAPI) -> None:
     async def _fault(request: Request, fault: Exception) -> Response:
         log.error("a request failed: %s", type(fault).__name__)  # the message may hold what is personal
         return answer(500, "Something went wrong on our side; what you sent was not acted on. Please try again.")
+
+
+def describe(app: FastAPI) -> None:
+    """Put the shape of a problem into the API's description, for every route to refer to."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "ProblemOut" not in schemas:
+            models = TypeAdapter(ProblemOut).json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= models.pop("$defs") | {"ProblemOut": models}
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _remedy(kind: str) -> str:

@@ -3,6 +3,7 @@
 Rule 1: what a place or a person of the team moves, and the event that tells of it, are one transaction.
 Rule 2: when Temporal is away the answer says so; the event is safe, and housekeeping wakes the patient later.
 Rule 3: an event id is made of the caller's key by a hash: whatever a caller puts into a key, no name ends in an index.
+Rule 4: the same key with the same request is one event; with another request it is a mistake, and said to be one.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from hashlib import sha256
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.events import NoSuchPatient
 from activities.waking import NotWoken
-from api.depends import IdempotencyKey, Parts
+from api.depends import IdempotencyKey, IfMatch, Parts
 from api.models.base import Happened, Moved, Written
 from api.parts import ApiParts
-from api.problems import not_found, unusable
+from api.problems import changed_since, not_found, unusable
+from api.trail import trail_of
 from pathways.engine import calendar
 from pathways.engine.events import AnyEvent
 from records.eventlog import EventLog
+from records.idempotency import UsedForSomethingElse, request
 from records.patients import Patients
 from records.scope import Scope
-from records.tables import Patient
+from records.tables import Idempotency, Patient
 from records.vault import PersonVault
 
 CLOCKS_DIFFER = timedelta(minutes=2)
@@ -55,29 +57,33 @@ Change = Callable[[Case], Awaitable[AnyEvent | None]]
 
 @dataclass(frozen=True)
 class Writing:
-    """Stores events and waits for what comes of them. ``given``: the request's Idempotency-Key."""
+    """Stores events and waits for what comes of them.
+
+    ``given``: the request's Idempotency-Key; ``asked``: a hash of what was asked with it; ``if_match``: what the caller had read.
+    """
 
     parts: ApiParts
+    caller_id: str = ""
     given: str | None = None
+    asked: str = ""
+    if_match: str | None = None
 
     def event_id(self, kind: str, body: Happened | None = None) -> str:
         """The same for the same key of the same caller's choice; fresh without one."""
         given = self.given or (body.id if body is not None else None)
-        return f"{kind}/{sha256(given.encode()).hexdigest()[:32] if given else uuid4().hex}"
+        if not given:
+            return f"{kind}/{uuid4().hex}"
+        return f"{kind}/{sha256(f'{self.caller_id}/{given}'.encode()).hexdigest()[:32]}"
 
     async def event(self, scope: Scope, patient_id: str, make: Callable[[datetime], AnyEvent]) -> Written:
         """Store what ``make`` makes of the present moment. Raises Problem 404."""
-        made: list[AnyEvent] = []
 
-        def making(now: datetime) -> AnyEvent:
-            made.append(make(now))
-            return made[-1]
+        async def change(case: Case) -> AnyEvent:
+            if not scope.covers_team(case.patient.care_team_id):
+                raise not_found()
+            return make(case.now)
 
-        try:
-            stored = await self.parts.events.store(patient_id, making, scope=scope)
-        except NoSuchPatient:
-            raise not_found() from None
-        return await self._settled(patient_id, made[-1].id, stored.next_step)
+        return await self.change(patient_id, change)
 
     async def change(self, patient_id: str, change: Change) -> Written:
         """Change records and store the event that tells of it, together; ``change`` may find that there is nothing to tell."""
@@ -88,11 +94,30 @@ class Writing:
                 raise not_found()
             patient, person = held.patient, held.person
             case = Case(session, patients, patient, person, await self.parts.clock.now(session))
-            event = await change(case)
-            if event is not None:
-                await EventLog(session, patient, person).append(event)
+            remembered, repeated = await self.remembered(session)
+            event_id = remembered.event_id if remembered is not None else ""
+            if not repeated:
+                event = await change(case)
+                if self.if_match is not None and self.if_match not in ("*", patient_etag(patient)):
+                    raise changed_since()
+                if event is not None:
+                    event_id = event.id
+                    await EventLog(session, patient, person).append(event)
+                if remembered is not None:
+                    remembered.event_id = event_id
             next_step = patient.last_step + 1
-        return await self._settled(patient_id, event.id if event is not None else "", next_step)
+        return await self._settled(patient_id, event_id, next_step)
+
+    async def remembered(self, session: AsyncSession) -> tuple[Idempotency | None, bool]:
+        """What is remembered of this request's key, and whether it was carried out before. Raises Problem 422."""
+        if self.given is None:
+            return None, False
+        try:
+            return await request(session, self.caller_id, self.given, self.asked)
+        except UsedForSomethingElse:
+            raise unusable(
+                "Idempotency-Key", "was used for another request", "make a new key for each thing that happened"
+            ) from None
 
     async def settle(self, patient_id: str, next_step: int) -> bool:
         """Wait until everything stored was taken; False while Temporal is away or slow."""
@@ -115,11 +140,20 @@ class Writing:
         return Written(event_id=event_id, acted_on=acted_on, patient=await self.stands(patient_id))
 
 
-def _writing(parts: Parts, given: IdempotencyKey = None) -> Writing:
-    return Writing(parts, given)
+async def _writing(asking: Request, parts: Parts, given: IdempotencyKey = None, if_match: IfMatch = None) -> Writing:
+    caller = trail_of(asking).caller
+    if caller is None:
+        raise RuntimeError("a route names its caller before what it writes")
+    asked = sha256(f"{asking.method} {asking.url.path}\n".encode() + await asking.body()).hexdigest() if given else ""
+    return Writing(parts, caller.id, given, asked, if_match)
 
 
 Writes = Annotated[Writing, Depends(_writing)]
+
+
+def patient_etag(patient: Patient) -> str:
+    """Changes whenever anything is learnt of the patient."""
+    return f'"{patient.last_event}.{patient.care_team_id}"'
 
 
 def happened_at(at: datetime | None, now: datetime) -> datetime:

@@ -45,8 +45,7 @@ class PatientList:
     ) -> Page[Listed]:
         """Patients whose name has words that begin like each of ``words``, or whose phone it is. Raises BadCursor."""
         query = select(Patient).order_by(Patient.id).limit(limit + 1)
-        if not scope.whole_network:
-            query = query.where(Patient.care_team_id == (scope.team or ""))
+        query = scope.of_teams(query, Patient.care_team_id)
         for kind, token in self._tokens(words):
             having = select(PersonToken.patient_id).where(PersonToken.kind == kind, PersonToken.token == token)
             query = query.where(Patient.id.in_(having))

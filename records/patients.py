@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.scope import Scope
 from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken
-from records.vault import PersonVault, Vault, searchable
+from records.vault import PersonVault, Vault
 
 PROFILE = "profile"
 STATE = "state"
@@ -168,24 +168,6 @@ class Patients:
         patient = await self.get(patient_id)
         return patient if patient is not None and scope.covers_team(patient.care_team_id) else None
 
-    async def found_by(self, scope: Scope, words: str, *, limit: int = 20) -> list[Patient]:
-        """Patients whose name has words that begin like each of ``words``, or whose phone it is; a place finds nobody by name."""
-        if scope.place is not None:
-            return []
-        tokens = [("name", self.vault.token("name", word)) for word in _asked(words)]
-        digits = "".join(c for c in words if c.isdigit() or c == "+")
-        if len(digits) >= 7:
-            tokens = [("phone", self.vault.token("phone", digits))]
-        if not tokens:
-            return []
-        query = select(Patient)
-        for kind, token in tokens:
-            having = select(PersonToken.patient_id).where(PersonToken.kind == kind, PersonToken.token == token)
-            query = query.where(Patient.id.in_(having))
-        if scope.team is not None:
-            query = query.where(Patient.care_team_id == scope.team)
-        return list(await self.session.scalars(query.order_by(Patient.id).limit(limit)))
-
     async def with_phone(self, phone: str) -> list[Patient]:
         """All patients whose own or carer's phone this is."""
         having = select(PersonToken.patient_id).where(
@@ -205,8 +187,3 @@ class Patients:
     async def count(self) -> int:
         """How many patients there are."""
         return (await self.session.scalar(select(func.count()).select_from(Patient))) or 0
-
-
-def _asked(words: str) -> list[str]:
-    asked = [word for word in words.replace("-", " ").split() if word]
-    return [word for word in asked if any(True for _ in searchable(word))]

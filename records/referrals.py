@@ -38,8 +38,7 @@ class Referrals:
     async def page(self, scope: Scope, *, stage: str | None = None, limit: int, after: str | None = None) -> Page[ReferralRow]:
         """Referrals in the order in which they were asked for. Raises BadCursor."""
         query = select(ReferralRow).order_by(ReferralRow.asked, ReferralRow.id).limit(limit + 1)
-        if not scope.whole_network:
-            query = query.where(ReferralRow.place_id == (scope.place or ""))
+        query = scope.of_requests(query, place=ReferralRow.place_id, patient=ReferralRow.patient_id)
         if stage is not None:
             query = query.where(ReferralRow.stage == stage)
         key = behind(after, 2)
@@ -55,8 +54,10 @@ class Referrals:
 
     async def one(self, scope: Scope, referral_id: str) -> ReferralRow | None:
         """The referral, if the caller may see it; one asked of another place looks like a missing one."""
-        row = (await self.session.scalars(select(ReferralRow).where(ReferralRow.id == referral_id))).first()
-        return row if row is not None and scope.covers_place(row.place_id) else None
+        query = scope.of_requests(
+            select(ReferralRow).where(ReferralRow.id == referral_id), place=ReferralRow.place_id, patient=ReferralRow.patient_id
+        )
+        return (await self.session.scalars(query)).first()
 
 
 def told(person: PersonVault, row: ReferralRow) -> dict[str, Any]:

@@ -35,8 +35,7 @@ class Refills:
     async def page(self, scope: Scope, *, stage: str | None = None, limit: int, after: str | None = None) -> Page[RefillRow]:
         """Requests in the order in which they were asked for. Raises BadCursor."""
         query = select(RefillRow).order_by(RefillRow.asked, RefillRow.id).limit(limit + 1)
-        if not scope.whole_network:
-            query = query.where(RefillRow.pharmacy_id == (scope.place or ""))
+        query = scope.of_requests(query, place=RefillRow.pharmacy_id, patient=RefillRow.patient_id)
         if stage is not None:
             query = query.where(RefillRow.stage == stage)
         key = behind(after, 2)
@@ -52,8 +51,10 @@ class Refills:
 
     async def one(self, scope: Scope, refill_id: str) -> RefillRow | None:
         """The request, if the caller may see it; one asked of another pharmacy looks like a missing one."""
-        row = (await self.session.scalars(select(RefillRow).where(RefillRow.id == refill_id))).first()
-        return row if row is not None and scope.covers_place(row.pharmacy_id) else None
+        query = scope.of_requests(
+            select(RefillRow).where(RefillRow.id == refill_id), place=RefillRow.pharmacy_id, patient=RefillRow.patient_id
+        )
+        return (await self.session.scalars(query)).first()
 
     async def open_of(self, patient_id: str) -> list[RefillRow]:
         """The requests of one patient that wait for a pharmacy."""

@@ -83,4 +83,4 @@ def finish(task: TaskRow, outcome: str, *, at: datetime) -> None:
 
 
 def _seen_by(scope: Scope, query: Select[TaskRow]) -> Select[TaskRow]:
-    return query if scope.whole_network else query.where(TaskRow.care_team_id == (scope.team or ""))
+    return scope.of_teams(query, TaskRow.care_team_id)

@@ -4,6 +4,7 @@ Rule 1: forgetting a person is deleting their key; every sealed column of theirs
 Rule 2: a sealed value is bound to its patient and its purpose; moved elsewhere it does not open.
 Rule 3: a name is searched by keyed hashes of its words and their beginnings (see docs/decisions/0003); the index key is
         derived from the master key, so a copy of the database alone answers no search.
+Rule 4: nobody's data opens but through a person's vault, and whoever opens one within a request is written down.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +25,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+#: Whose records were opened, where somebody keeps an account of it (a request does, for the audit log).
+OPENED: ContextVar[set[str] | None] = ContextVar("opened", default=None)
 
 NONCE = 12
 SHORTEST_BEGINNING = 2
@@ -103,6 +108,7 @@ class Vault:
 
     def new_person(self, patient_id: str) -> tuple[PersonVault, bytes]:
         """A fresh key for a person, and its wrapped form to store."""
+        _opened(patient_id)
         key = AESGCM.generate_key(256)
         nonce = os.urandom(NONCE)
         return PersonVault(patient_id, key), nonce + AESGCM(self.master).encrypt(nonce, key, patient_id.encode())
@@ -113,6 +119,7 @@ class Vault:
             key = AESGCM(self.master).decrypt(wrapped[:NONCE], wrapped[NONCE:], patient_id.encode())
         except InvalidTag:
             raise WrongKey("a person's key does not open: this database belongs to another master key") from None
+        _opened(patient_id)
         return PersonVault(patient_id, key)
 
     def token(self, kind: str, word: str) -> bytes:
@@ -122,6 +129,12 @@ class Vault:
     def name_tokens(self, names: Mapping[str, str]) -> set[bytes]:
         """All tokens under which a person with these name parts can be found."""
         return {self.token("name", word) for name in names.values() for word in searchable(name)}
+
+
+def _opened(patient_id: str) -> None:
+    account = OPENED.get()
+    if account is not None:
+        account.add(patient_id)
 
 
 def fold(text: str) -> str:

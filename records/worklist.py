@@ -25,10 +25,9 @@ class Worklist:
 
     async def visits(self, scope: Scope, *, team: str | None, on: date, limit: int) -> list[Patient]:
         """Patients expected on ``on`` whose visit has not been done, red ones first."""
-        expected = select(VisitBooking.patient_id).where(VisitBooking.day == on)
-        wanted = team if scope.whole_network else (scope.team or "")
-        if wanted is not None:
-            expected = expected.where(VisitBooking.care_team_id == wanted)
+        expected = scope.of_teams(select(VisitBooking.patient_id).where(VisitBooking.day == on), VisitBooking.care_team_id)
+        if team is not None:
+            expected = expected.where(VisitBooking.care_team_id == team)
         query = select(Patient).where(Patient.id.in_(expected), Patient.life == ACTIVE).order_by(RED_FIRST, Patient.id)
         return list(await self.session.scalars(query.limit(limit)))
 
@@ -38,8 +37,7 @@ class Worklist:
 
     async def teams(self, scope: Scope) -> list[CareTeam]:
         """The teams whose work the caller may see."""
-        query = select(CareTeam).order_by(CareTeam.id)
-        return list(await self.session.scalars(query if scope.whole_network else query.where(CareTeam.id == (scope.team or ""))))
+        return list(await self.session.scalars(scope.of_teams(select(CareTeam), CareTeam.id).order_by(CareTeam.id)))
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ async def _keep_pages(stack: Stack, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     keys = json.loads(stack.keys_file.read_text())
     async with httpx.AsyncClient(base_url=stack.url, follow_redirects=True, timeout=60) as browser:
-        worklist = await browser.get("/", params={"key": keys["administrator"]})
-        bearer = {"Authorization": f"Bearer {keys['administrator']}"}
+        worklist = await browser.get("/", params={"key": keys["coordinator"]})
+        bearer = {"Authorization": f"Bearer {keys['coordinator']}"}
         patients: list[dict[str, str]] = []
         for tag in ("red", "yellow", "green"):
             worst = await browser.get("/api/v1/patients", params={"tag": tag, "life": "active", "limit": 1}, headers=bearer)

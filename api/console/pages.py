@@ -20,7 +20,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from activities.channels.sandbox import SandboxChannel
 from api import problems
 from api.console.render import html
-from api.depends import CARE, NETWORK, Allowed, Language, Parts, Session, holder_of, now_of
+from api.depends import Allowed, Language, Parts, Session, caller_of, now_of
 from api.parts import ApiParts
 from api.problems import Problem, not_found
 from api.routes.messages import opened, timeline_line
@@ -30,7 +30,7 @@ from api.routes.worklist import worklist
 from api.showing.patients import Showing, brief
 from api.showing.tasks import show_tasks
 from pathways.engine import calendar
-from records.keys import KeyHolder
+from records.callers import Caller
 from records.messages import Messages
 from records.patient_list import PatientList
 from records.patients import Patients
@@ -47,19 +47,16 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True)
 class SignedIn(Allowed):
-    """Lets these roles in by the cookie that signing in left."""
+    """Lets callers in who have this right, by the cookie that signing in left."""
 
-    async def __call__(self, request: Request, parts: Parts) -> KeyHolder:
-        holder = await holder_of(parts, request.cookies.get(COOKIE))
-        if holder.role not in self.roles:
-            raise Problem(403, f"This page is not for a {holder.role} key.")
-        return holder
+    def shown(self, request: Request) -> str | None:
+        return request.cookies.get(COOKIE)
 
 
-CarePage = Annotated[KeyHolder, Depends(SignedIn(CARE))]
-NetworkPage = Annotated[KeyHolder, Depends(SignedIn(NETWORK))]
-PhonesPage = Annotated[KeyHolder, Depends(SignedIn((*NETWORK, "gateway")))]
-AnyPage = Annotated[KeyHolder, Depends(SignedIn((*CARE, "hospital", "pharmacy", "gateway")))]
+CarePage = Annotated[Caller, Depends(SignedIn("worklist.read"))]
+PatientPage = Annotated[Caller, Depends(SignedIn("patients.read"))]
+OverviewPage = Annotated[Caller, Depends(SignedIn("overview.read"))]
+PhonesPage = Annotated[Caller, Depends(SignedIn("sandbox.use"))]
 
 
 def handle(app: FastAPI) -> None:
@@ -77,7 +74,7 @@ def handle(app: FastAPI) -> None:
         """``/?key=...`` signs in; the key leaves the address at once."""
         if key is None:
             return RedirectResponse("/worklist", 303)
-        holder = await holder_of(parts, key)
+        holder = await caller_of(parts, key)
         response = RedirectResponse("/phones" if holder.role == "gateway" else "/worklist", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, key, max_age=A_WORKING_DAY, httponly=True, samesite="strict", secure=secure)
@@ -112,7 +109,7 @@ async def worklist_page(
 
 @router.get("/patients")
 async def patients_page(
-    caller: CarePage,
+    caller: PatientPage,
     session: Session,
     parts: Parts,
     search: Annotated[str, Query(max_length=100)] = "",
@@ -128,7 +125,7 @@ async def patients_page(
 
 @router.get("/patients/{patient_id}")
 async def patient_page(
-    caller: CarePage, session: Session, parts: Parts, patient_id: str, language: Language = "en", after: str | None = None
+    caller: PatientPage, session: Session, parts: Parts, patient_id: str, language: Language = "en", after: str | None = None
 ) -> HTMLResponse:
     """One patient: the plan, what is known, the texts, and every reason."""
     people = Patients(session, parts.vault)
@@ -157,7 +154,7 @@ async def patient_page(
 
 
 @router.get("/overview")
-async def overview_page(caller: NetworkPage, session: Session, parts: Parts) -> HTMLResponse:
+async def overview_page(caller: OverviewPage, session: Session, parts: Parts) -> HTMLResponse:
     """The numbers."""
     return html("overview.html", caller=caller, numbers=await overview(session, parts))
 

@@ -18,7 +18,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from api.rights import roles_with
 from api.showing.words import in_language, inputs, value, word
+from records.callers import Caller
 
 POLICY = "default-src 'none'; style-src '{style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -50,6 +52,11 @@ def titled(titles: Mapping[str, Mapping[str, str]], name: str, language: str) ->
     return in_language(titles[name], language) if name in titles else words(name, language)
 
 
+def may(caller: Caller, right: str) -> bool:
+    """Whether a page of this right is for the caller."""
+    return caller.role in roles_with(right)
+
+
 @cache
 def _stylesheet() -> str:
     return Path(__file__).with_name("console.css").read_text(encoding="utf-8")
@@ -64,6 +71,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"day": day, "moment": moment, "words": words, "value": value, "inputs": inputs}
+    environment.filters |= {"day": day, "moment": moment, "words": words, "value": value, "inputs": inputs, "may": may}
     environment.globals |= {"titled": titled, "word": word, "in_language": in_language, "stylesheet": Markup(_stylesheet())}
     return environment

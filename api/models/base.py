@@ -34,6 +34,11 @@ class Model(BaseModel):
         return data
 
 
+def example(**shown: Any) -> dict[str, Any]:
+    """What a reader of the API's description sees of a model: ``class TaskOut(Model, json_schema_extra=example(kind=...))``."""
+    return {"examples": [shown]}
+
+
 def _holds_nul(data: Any) -> bool:
     if isinstance(data, str):
         return "\x00" in data

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from activities.housekeeping import Pulse
-from api.depends import Administrator, Anybody, Parts
+from api.depends import Parts, may
 from api.models.base import AMoment, Model, Moment
 from api.problems import Problem
+from records.callers import Caller
 from records.clock import ClockNotDriven, TimeRunsForward
 
 Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait until everything due has settled.")]
@@ -34,13 +35,13 @@ class MoveTo(Model):
 
 
 @router.get("", summary="The present moment")
-async def read_clock(caller: Anybody, parts: Parts, wait: Wait = 0) -> ClockOut:
+async def read_clock(caller: Annotated[Caller, may("clock.read")], parts: Parts, wait: Wait = 0) -> ClockOut:
     """Where time stands, and whether everything due has settled; with ``wait``, once it has, or after so many seconds."""
     return _shown(await parts.keeping.settled(within=timedelta(seconds=wait)))
 
 
 @router.post("", summary="Move driven time")
-async def move_clock(caller: Administrator, parts: Parts, body: MoveTo, wait: Wait = 0) -> ClockOut:
+async def move_clock(caller: Annotated[Caller, may("clock.move")], parts: Parts, body: MoveTo, wait: Wait = 0) -> ClockOut:
     """Move time forward and wake everybody for whom something is due; with ``wait``, answer once it has settled."""
     try:
         async with parts.database.begin() as session:

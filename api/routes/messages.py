@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.depends import After, Care, Language, Limit, Parts, Session
+from api.depends import After, Language, Limit, Parts, Session, may
 from api.models.work import MessageOut, MessagesOut, TimelineLine, TimelineOut
 from api.problems import not_found
 from api.showing.words import in_language, line
+from records.callers import Caller
 from records.messages import Messages, Text
 from records.patients import Patients
 from records.scope import Scope
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/patients/{patient_id}", tags=["patients"])
 
 @router.get("/timeline", summary="Why things were done, or were not")
 async def read_timeline(
-    caller: Care,
+    caller: Annotated[Caller, may("patients.read")],
     session: Session,
     parts: Parts,
     patient_id: str,
@@ -36,7 +37,9 @@ async def read_timeline(
 
 
 @router.get("/messages", summary="Messages of a patient")
-async def read_messages(caller: Care, session: Session, parts: Parts, patient_id: str, limit: Limit = 200) -> MessagesOut:
+async def read_messages(
+    caller: Annotated[Caller, may("patients.read")], session: Session, parts: Parts, patient_id: str, limit: Limit = 200
+) -> MessagesOut:
     """The newest messages, oldest of them first."""
     person = await opened(Patients(session, parts.vault), caller.scope, patient_id)
     return MessagesOut(items=[message(text) for text in await Messages(session).of(person, limit=limit)])

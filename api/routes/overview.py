@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
 
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.depends import Coordination, Parts, Session, now_of
+from api.depends import Parts, Session, may, now_of
 from api.models.base import Model, Moment
 from api.parts import ApiParts
+from records.callers import Caller
 from records.tables import Patient
 from records.worklist import Counts
 
@@ -38,7 +40,9 @@ class OverviewOut(Model):
 
 
 @router.get("", summary="Counts")
-async def read_overview(caller: Coordination, session: Session, parts: Parts, since: date | None = None) -> OverviewOut:
+async def read_overview(
+    caller: Annotated[Caller, may("overview.read")], session: Session, parts: Parts, since: date | None = None
+) -> OverviewOut:
     """How the network stands; what was done is counted over the last thirty days, or since the day asked."""
     return await overview(session, parts, since)
 

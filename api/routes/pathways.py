@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from api.depends import Care, Session
+from api.depends import Session, may
 from api.models.base import Model, Moment
 from api.problems import not_found
+from records.callers import Caller
 from records.tables import PathwayVersion
 
 router = APIRouter(prefix="/pathways", tags=["pathways"])
@@ -29,7 +32,7 @@ class VersionsOut(Model):
 
 
 @router.get("", summary="Published versions")
-async def list_versions(caller: Care, session: Session) -> VersionsOut:
+async def list_versions(caller: Annotated[Caller, may("pathways.read")], session: Session) -> VersionsOut:
     """Every published version."""
     versions = select(PathwayVersion.pathway, PathwayVersion.version, PathwayVersion.published, PathwayVersion.current).order_by(
         PathwayVersion.pathway, PathwayVersion.published.desc()
@@ -39,7 +42,7 @@ async def list_versions(caller: Care, session: Session) -> VersionsOut:
 
 
 @router.get("/{name}", summary="The current version's text")
-async def read_pathway(caller: Care, session: Session, name: str) -> Response:
+async def read_pathway(caller: Annotated[Caller, may("pathways.read")], session: Session, name: str) -> Response:
     """The YAML that new enrolments follow."""
     current = select(PathwayVersion).where(PathwayVersion.pathway == name, PathwayVersion.current)
     row = (await session.scalars(current.limit(1))).first()

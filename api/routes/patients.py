@@ -6,14 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.depends import After, Care, Language, Limit, Parts, Session
+from api.depends import After, Language, Limit, Parts, Session, may
 from api.enrolling import enrol
 from api.models.base import Written
 from api.models.patients import EnrolmentOut, MoveIn, PatientDetail, PatientPage, PersonIn
 from api.moving import move
 from api.problems import not_found
 from api.showing.patients import Showing, brief
-from api.writing import Writes
+from api.writing import Writes, patient_etag
+from records.callers import Caller
 from records.patient_list import PatientList
 from records.patients import Patients
 
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/patients", tags=["patients"])
 
 @router.get("", summary="Find patients")
 async def list_patients(
-    caller: Care,
+    caller: Annotated[Caller, may("patients.read")],
     session: Session,
     parts: Parts,
     search: Annotated[str, Query(max_length=100, description="beginnings of the name's words, or a phone")] = "",
@@ -38,16 +39,26 @@ async def list_patients(
 
 
 @router.get("/{patient_id}", summary="One patient")
-async def read_patient(caller: Care, session: Session, parts: Parts, patient_id: str, language: Language = "en") -> PatientDetail:
+async def read_patient(
+    caller: Annotated[Caller, may("patients.read")],
+    session: Session,
+    parts: Parts,
+    patient_id: str,
+    response: Response,
+    language: Language = "en",
+) -> PatientDetail:
     """One patient with everything that is due, at home, asked for and known."""
     patient = await Patients(session, parts.vault).in_scope(caller.scope, patient_id)
     if patient is None:
         raise not_found()
+    response.headers["ETag"] = patient_etag(patient)
     return await Showing(session, parts.vault, parts.plans, language).detail(patient)
 
 
 @router.post("", summary="Enrol a person", status_code=201)
-async def enrol_patient(caller: Care, writing: Writes, body: PersonIn, response: Response) -> EnrolmentOut:
+async def enrol_patient(
+    caller: Annotated[Caller, may("patients.enrol")], writing: Writes, body: PersonIn, response: Response
+) -> EnrolmentOut:
     """Enrol a person as a roster would; the same identifier twice is one patient (200 instead of 201)."""
     outcome = await enrol(writing, caller.scope, body)
     if outcome.status != "enrolled":
@@ -56,6 +67,8 @@ async def enrol_patient(caller: Care, writing: Writes, body: PersonIn, response:
 
 
 @router.post("/{patient_id}/move", summary="A move within the network, or another number")
-async def move_patient(caller: Care, writing: Writes, patient_id: str, body: MoveIn) -> Written:
+async def move_patient(
+    caller: Annotated[Caller, may("patients.change")], writing: Writes, patient_id: str, body: MoveIn
+) -> Written:
     """The open tasks and booked days go to the new team; another time zone moves every hour."""
     return await move(writing, caller.scope, patient_id, body)

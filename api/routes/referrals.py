@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from api.depends import After, Hospital, Language, Limit, Parts, Session
+from api.depends import After, Language, Limit, Parts, Session, may
 from api.models.base import Written
 from api.models.work import ReferralAnswer, ReferralOut, ReferralPage, ReferralSummary, ReferredPerson
 from api.problems import Problem, not_found, unusable
@@ -16,6 +16,7 @@ from api.showing.patients import Showing, name_of
 from api.showing.tasks import row_text
 from api.writing import Case, Writes, happened_at
 from pathways.engine.events import ReferralMoved, ReferralStage
+from records.callers import Caller
 from records.patient_list import PatientList
 from records.patients import Patients
 from records.referrals import MOVES, Referrals, answer, told
@@ -39,7 +40,7 @@ _STAGE: Mapping[Action, ReferralStage] = {
 
 @router.get("", summary="Referrals")
 async def list_referrals(
-    caller: Hospital,
+    caller: Annotated[Caller, may("referrals.read")],
     session: Session,
     parts: Parts,
     stage: Annotated[str | None, Query(max_length=40)] = None,
@@ -57,7 +58,11 @@ async def list_referrals(
 
 @router.post("/{referral_id}/{action}", summary="The place answers")
 async def move_referral(
-    caller: Hospital, writing: Writes, referral_id: str, action: Action, body: ReferralAnswer | None = None
+    caller: Annotated[Caller, may("referrals.answer")],
+    writing: Writes,
+    referral_id: str,
+    action: Action,
+    body: ReferralAnswer | None = None,
 ) -> Written:
     """Received, accepted, refused, booked (with its day), attended or not, completed (with a report)."""
     said = body or ReferralAnswer()

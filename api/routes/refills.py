@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from api.depends import After, Limit, Parts, Pharmacy, Session
+from api.depends import After, Limit, Parts, Session, may
 from api.models.base import Happened, Written
 from api.models.work import RefillDispensed, RefillOut, RefillPage, SuppliedPerson
 from api.problems import Problem, not_found
 from api.showing.patients import name_of
 from api.writing import Case, Writes, Writing, happened_at, not_ahead
 from pathways.engine.events import Dispensed, Fill, RefillMoved
-from records.keys import KeyHolder
+from records.callers import Caller
 from records.patient_list import PatientList
 from records.patients import Patients, Profile
 from records.refills import MOVES, Refills, medicine_of
@@ -37,7 +37,7 @@ _STAGE: Mapping[Action, Stage] = {
 
 @router.get("", summary="Refill requests")
 async def list_refills(
-    caller: Pharmacy,
+    caller: Annotated[Caller, may("refills.read")],
     session: Session,
     parts: Parts,
     stage: Annotated[str | None, Query(max_length=40)] = None,
@@ -54,7 +54,9 @@ async def list_refills(
 
 
 @router.post("/{refill_id}/dispense", summary="The medicine was handed out")
-async def dispense_refill(caller: Pharmacy, writing: Writes, refill_id: str, body: RefillDispensed) -> Written:
+async def dispense_refill(
+    caller: Annotated[Caller, may("refills.answer")], writing: Writes, refill_id: str, body: RefillDispensed
+) -> Written:
     """Closes the request; the next one is asked for before this supply ends."""
 
     async def change(case: Case) -> Dispensed | None:
@@ -70,7 +72,9 @@ async def dispense_refill(caller: Pharmacy, writing: Writes, refill_id: str, bod
 
 
 @router.post("/{refill_id}/{action}", summary="The pharmacy answers")
-async def move_refill(caller: Pharmacy, writing: Writes, refill_id: str, action: Action, body: Happened | None = None) -> Written:
+async def move_refill(
+    caller: Annotated[Caller, may("refills.answer")], writing: Writes, refill_id: str, action: Action, body: Happened | None = None
+) -> Written:
     """Received, ready, out of stock, refused."""
     said, stage = body or Happened(), _STAGE[action]
 
@@ -101,7 +105,7 @@ async def _held(case: Case, refill_id: str) -> RefillRow:
     return row
 
 
-async def _patient_of(writing: Writing, caller: KeyHolder, refill_id: str) -> str:
+async def _patient_of(writing: Writing, caller: Caller, refill_id: str) -> str:
     async with writing.parts.database.reading() as session:
         row = await Refills(session).one(caller.scope, refill_id)
         if row is None:

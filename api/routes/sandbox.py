@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from activities.channels.sandbox import SandboxChannel
-from api.depends import Gateway, Parts
+from api.depends import Parts, may
 from api.models.base import Model, Moment
 from api.parts import ApiParts
 from api.problems import Problem
+from records.callers import Caller
 
 router = APIRouter(prefix="/sandbox", tags=["sandbox"])
 
@@ -53,7 +54,9 @@ def sandbox_of(parts: ApiParts) -> SandboxChannel:
 
 
 @router.get("/messages", summary="SMS that the sandbox's phones hold")
-async def list_messages(caller: Gateway, parts: Parts, since: Annotated[int, Query(ge=0)] = 0) -> SandboxMessages:
+async def list_messages(
+    caller: Annotated[Caller, may("sandbox.use")], parts: Parts, since: Annotated[int, Query(ge=0)] = 0
+) -> SandboxMessages:
     """Everything accepted after number ``since``."""
     held = ((int(sms.sid[2:], 16), sms) for sms in await sandbox_of(parts).messages(after=since))
     return SandboxMessages(
@@ -62,7 +65,7 @@ async def list_messages(caller: Gateway, parts: Parts, since: Annotated[int, Que
 
 
 @router.post("/replies", summary="A phone texts us")
-async def reply(caller: Gateway, parts: Parts, body: ReplyIn) -> ReplyOut:
+async def reply(caller: Annotated[Caller, may("sandbox.use")], parts: Parts, body: ReplyIn) -> ReplyOut:
     """Goes the way of a provider's inbound webhook."""
     taken = await parts.inbox.take(await sandbox_of(parts).reply(body.from_, body.text))
     return ReplyOut(known=bool(taken.patients))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.depends import After, Care, Language, Limit, Parts, Session
+from api.depends import After, Language, Limit, Parts, Session, may
 from api.models.base import Written
 from api.models.work import TaskDone, TaskPage
 from api.problems import Problem, not_found, unusable
@@ -14,6 +14,7 @@ from api.showing.patients import Showing
 from api.showing.tasks import show_tasks
 from api.writing import Case, Writes, happened_at
 from pathways.engine.events import TaskClosed
+from records.callers import Caller
 from records.tasks import Tasks, finish
 
 router = APIRouter(prefix="/tasks", tags=["work"])
@@ -23,7 +24,7 @@ CONFIRMS = ("approved", "declined")
 
 @router.get("", summary="Tasks")
 async def list_tasks(
-    caller: Care,
+    caller: Annotated[Caller, may("tasks.read")],
     session: Session,
     parts: Parts,
     status: Annotated[str, Query(pattern="^(open|done|not_needed|any)$")] = "open",
@@ -41,7 +42,7 @@ async def list_tasks(
 
 
 @router.post("/{patient_id}/complete", summary="A task was finished")
-async def complete_task(caller: Care, writing: Writes, patient_id: str, body: TaskDone) -> Written:
+async def complete_task(caller: Annotated[Caller, may("tasks.work")], writing: Writes, patient_id: str, body: TaskDone) -> Written:
     """Finished with an outcome; a referral that waits for a clinician is approved or declined by a doctor's key."""
 
     async def change(case: Case) -> TaskClosed | None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter
 
-from api.depends import Care
+from api.depends import may
 from api.models.base import Happened, Written, to_values
 from api.models.patients import CallIn, DispenseIn, LifeIn, ReadingsReceived, ServiceDone, VisitIn
 from api.problems import not_found
 from api.writing import Case, Writes, happened_at, not_ahead
 from pathways.engine import events
 from pathways.engine.events import Fill
+from records.callers import Caller
 from records.refills import Refills, medicine_of
 
 router = APIRouter(prefix="/patients/{patient_id}", tags=["what happens"])
@@ -42,7 +43,9 @@ def _when(writing: Writes, kind: str, body: Happened, now: datetime) -> _When:
 
 
 @router.post("/visits", summary="A visit took place")
-async def record_visit(caller: Care, writing: Writes, patient_id: str, body: VisitIn) -> Written:
+async def record_visit(
+    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: VisitIn
+) -> Written:
     """A face-to-face visit: every pathway of the patient decides on its readings."""
 
     def make(now: datetime) -> events.VisitCompleted:
@@ -52,7 +55,9 @@ async def record_visit(caller: Care, writing: Writes, patient_id: str, body: Vis
 
 
 @router.post("/readings", summary="Readings without a visit")
-async def record_readings(caller: Care, writing: Writes, patient_id: str, body: ReadingsReceived) -> Written:
+async def record_readings(
+    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: ReadingsReceived
+) -> Written:
     """From home, a laboratory, a hospital, or staff completing a visit."""
 
     def make(now: datetime) -> events.ReadingReceived:
@@ -64,7 +69,9 @@ async def record_readings(caller: Care, writing: Writes, patient_id: str, body: 
 
 
 @router.post("/services", summary="A screening was done")
-async def record_service(caller: Care, writing: Writes, patient_id: str, body: ServiceDone) -> Written:
+async def record_service(
+    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: ServiceDone
+) -> Written:
     """A laboratory test or an examination, with its results where there are any."""
 
     def make(now: datetime) -> events.ServiceCompleted:
@@ -76,7 +83,7 @@ async def record_service(caller: Care, writing: Writes, patient_id: str, body: S
 
 
 @router.post("/calls", summary="The patient was called")
-async def record_call(caller: Care, writing: Writes, patient_id: str, body: CallIn) -> Written:
+async def record_call(caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: CallIn) -> Written:
     """A call never counts as a visit; a day agreed on the phone is booked."""
 
     def make(now: datetime) -> events.CallMade:
@@ -86,7 +93,7 @@ async def record_call(caller: Care, writing: Writes, patient_id: str, body: Call
 
 
 @router.post("/life", summary="What life brings")
-async def record_life(caller: Care, writing: Writes, patient_id: str, body: LifeIn) -> Written:
+async def record_life(caller: Annotated[Caller, may("patients.change")], writing: Writes, patient_id: str, body: LifeIn) -> Written:
     """Died, in hospital and back, paused and resumed, moved away, withdrawn."""
 
     def make(now: datetime) -> events.AnyEvent:
@@ -97,7 +104,9 @@ async def record_life(caller: Care, writing: Writes, patient_id: str, body: Life
 
 
 @router.post("/dispenses", summary="Medicine was handed out")
-async def record_dispense(caller: Care, writing: Writes, patient_id: str, body: DispenseIn) -> Written:
+async def record_dispense(
+    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: DispenseIn
+) -> Written:
     """Handed out by anybody; an open request for it is closed with it."""
     medicine = body.medicine.strip().casefold()
 

@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.depends import Care, Language, Parts, Session, today_at
+from api.depends import Language, Parts, Session, may, today_at
 from api.models.work import WorklistOut
 from api.parts import ApiParts
 from api.problems import not_found
 from api.showing.patients import Showing
 from api.showing.tasks import show_tasks
+from records.callers import Caller
 from records.scope import Scope
 from records.tasks import Tasks
 from records.worklist import Worklist
@@ -26,7 +27,7 @@ MOST = 200
 
 @router.get("", summary="One day's work")
 async def read_worklist(
-    caller: Care,
+    caller: Annotated[Caller, may("worklist.read")],
     session: Session,
     parts: Parts,
     team: Annotated[str | None, Query(max_length=40)] = None,

@@ -68,7 +68,11 @@ class AuditRow(Base):
     request: Mapped[str] = mapped_column(String(64))
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
-    __table_args__ = (Index("ix_audit_at", "at", "chain", "seq"), Index("ix_audit_who_at", "who", "at"))
+    __table_args__ = (
+        Index("ix_audit_at", "at", "chain", "seq"),
+        Index("ix_audit_who_at", "who", "at"),
+        Index("ix_audit_hash", "hash"),
+    )
 
 
 class AuditSubject(Base):
@@ -81,11 +85,15 @@ class AuditSubject(Base):
 
 
 class Idempotency(Base):
-    """An Idempotency-Key that a caller has used, by hash, and for what: the same key for something else is a mistake."""
+    """An Idempotency-Key that a caller has used, by hash, and for what: the same key for something else is a mistake.
+
+    ``event_id``: the event that came of it, where one did.
+    """
 
     __tablename__ = "idempotency"
     caller: Mapped[str] = mapped_column(Id, primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
+    event_id: Mapped[str] = mapped_column(Key, default="")
     at: Mapped[datetime]
     __table_args__ = (Index("ix_idempotency_at", "at"),)

@@ -85,9 +85,15 @@ class Installation:
         assert shipped.document is not None
         version = shipped.pathway.version
         async with self.database.begin() as session:
-            session.add(Organisation(id="centre-1", kind="centre", name="Centre", phone="555"))
-            session.add_all(Organisation(id=f"h{n}", kind="hospital", name=f"Hospital {n}", rank=n) for n in range(hospitals))
-            session.add_all(Organisation(id=f"p{n}", kind="pharmacy", name=f"Pharmacy {n}", rank=n) for n in range(pharmacies))
+            session.add(Organisation(id="centre-1", kind="centre", name="Centre", phone="555", network_id="centre-1"))
+            session.add_all(
+                Organisation(id=f"h{n}", kind="hospital", name=f"Hospital {n}", rank=n, network_id="centre-1")
+                for n in range(hospitals)
+            )
+            session.add_all(
+                Organisation(id=f"p{n}", kind="pharmacy", name=f"Pharmacy {n}", rank=n, network_id="centre-1")
+                for n in range(pharmacies)
+            )
             await session.flush()
             session.add(CareTeam(id="team-1", organisation_id="centre-1", name="Team", on_call_phone="+8613800000001"))
             text = shipped.document.text

@@ -83,7 +83,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     vault, clock, waker = Vault(bytes(32)), Clock(), Woken()
     async with database.begin() as session:
         await clock.drive(session, NOW)
-        session.add(Organisation(id="centre-1", kind="centre", name="Centre"))
+        session.add(Organisation(id="centre-1", kind="centre", name="Centre", network_id="centre-1"))
         await session.flush()
         session.add(CareTeam(id="team-1", organisation_id="centre-1", name="Team 1"))
     yield House(database, vault, waker, Inbox(database, vault, clock, waker))

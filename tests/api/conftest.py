@@ -21,9 +21,9 @@ from activities.plans import Plans
 from activities.steps import StepActivities
 from activities.waking import NotWoken, Waker
 from api.app import ApiParts, create_app
+from records.callers import hashed
 from records.clock import Clock
 from records.database import Database, migrate
-from records.keys import hashed
 from records.tables import ApiKey, CareTeam, Organisation
 from records.vault import Vault
 from workers.parts import publish_shipped
@@ -37,11 +37,16 @@ KEYS = {
     "manager": ("health_manager", "team-1"),
     "doctor": ("doctor", "team-1"),
     "other-manager": ("health_manager", "team-2"),
-    "hospital-1": ("hospital", "hospital-1"),
-    "hospital-2": ("hospital", "hospital-2"),
+    "hospital-1": ("clinic", "hospital-1"),
+    "hospital-2": ("clinic", "hospital-2"),
     "pharmacy-1": ("pharmacy", "pharmacy-1"),
     "pharmacy-2": ("pharmacy", "pharmacy-2"),
     "gateway": ("gateway", "*"),
+    "centre-manager": ("health_manager", "centre-1"),
+    "foreign-manager": ("health_manager", "team-3"),
+    "approver": ("approver", "*"),
+    "supervisor": ("supervisor", "network"),
+    "auditor": ("auditor", "*"),
 }
 
 
@@ -147,15 +152,23 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
     async with database.begin() as session:
         await clock.drive(session, START)
         await publish_shipped(session, at=START)
-        places = [("centre-1", "centre"), ("hospital-1", "hospital"), ("hospital-2", "hospital")]
+        session.add(Organisation(id="network", kind="network", name="Network", network_id="network"))
+        await session.flush()
+        places = [("centre-1", "centre"), ("centre-2", "centre"), ("hospital-1", "hospital"), ("hospital-2", "hospital")]
         places += [("pharmacy-1", "pharmacy"), ("pharmacy-2", "pharmacy")]
-        session.add_all(Organisation(id=id_, kind=kind, name=id_.title(), rank=n) for n, (id_, kind) in enumerate(places))
+        session.add_all(
+            Organisation(id=id_, kind=kind, name=id_.title(), rank=n, parent_id="network", network_id="network")
+            for n, (id_, kind) in enumerate(places)
+        )
         await session.flush()
         session.add_all(
-            CareTeam(id=team, organisation_id="centre-1", name=team.title(), on_call_phone="+8613800000001")
-            for team in ("team-1", "team-2")
+            CareTeam(id=team, organisation_id=centre, name=team.title(), on_call_phone="+8613800000001")
+            for team, centre in (("team-1", "centre-1"), ("team-2", "centre-1"), ("team-3", "centre-2"))
         )
-        session.add_all(ApiKey(hash=hashed(key), name=key, role=role, place=place) for key, (role, place) in KEYS.items())
+        session.add_all(
+            ApiKey(hash=hashed(key), id=f"key-{key}", name=key, role=role, place=place, created=START)
+            for key, (role, place) in KEYS.items()
+        )
 
     async def now() -> datetime:
         async with database.reading() as session:

@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.app import OPEN, create_app
-from api.depends import Allowed, allowed
+from api.depends import Allowed
 from tests.api.conftest import WELL, Network
 
 SIGNED = "api.routes.hooks"
@@ -57,7 +57,9 @@ async def test_no_key_and_a_wrong_key_are_turned_away_alike(network: Network) ->
         ("hospital-1", "/patients"),
         ("pharmacy-1", "/tasks"),
         ("gateway", "/patients"),
-        ("manager", "/referrals"),
+        ("administrator", "/patients"),
+        ("auditor", "/patients"),
+        ("supervisor", "/worklist"),
         ("manager", "/overview"),
         ("doctor", "/sandbox/messages"),
         ("hospital-1", "/refills"),
@@ -110,9 +112,9 @@ async def test_a_provider_that_is_not_used_here_cannot_call(network: Network) ->
     assert answer.status_code == 403
 
 
-def test_a_role_that_does_not_exist_cannot_be_let_in() -> None:
-    with pytest.raises(ValueError, match="no such role: nurse"):
-        allowed("nurse")
+def test_a_right_that_is_not_declared_cannot_be_asked_for() -> None:
+    with pytest.raises(KeyError, match=r"patients\.gossip"):
+        Allowed("patients.gossip")
 
 
 async def test_a_fault_of_ours_says_nothing_of_what_was_sent(network: Network) -> None:

@@ -15,7 +15,7 @@ from api.app import create_app
 from tests.api.conftest import EMERGENCY, START, Network
 
 
-async def _sign_in(network: Network, key: str = "administrator") -> httpx.Response:
+async def _sign_in(network: Network, key: str = "coordinator") -> httpx.Response:
     answer = await network.http.get("/", params={"key": key})
     assert answer.status_code == 303
     return answer

@@ -15,7 +15,7 @@ NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
 
 
 async def a_network(session: AsyncSession, *teams: str, capacity: int = 20) -> None:
-    session.add(Organisation(id="centre-1", kind="centre", name="Centre"))
+    session.add(Organisation(id="centre-1", kind="centre", name="Centre", network_id="centre-1"))
     await session.flush()
     session.add_all(CareTeam(id=team, organisation_id="centre-1", name=team, capacity=capacity) for team in teams or ("team-1",))
     await session.flush()

@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 from some import NOW, VAULT, a_network, a_patient, a_profile
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.database import Database, migrate
+from records.patient_list import PatientList
 from records.patients import PROFILE, Patients, Profile
-from records.scope import NETWORK, Scope
+from records.scope import NETWORK, Scope, of_teams
 from records.tables import Patient, PersonKey, PersonToken
 from records.vault import WrongKey
+
+
+async def _found(session: AsyncSession, scope: Scope, words: str) -> list[Patient]:
+    page = await PatientList(session, VAULT).page(scope, words=words, limit=20)
+    return [listed.patient for listed in page.items]
 
 
 async def test_a_profile_comes_back_as_it_was_put_in(database: Database) -> None:
@@ -45,9 +52,8 @@ async def test_somebody_is_found_by_any_part_of_the_name_or_a_phone(database: Da
         patient, _ = await a_patient(session, profile)
     async with database.reading() as session:
         for asked in words:
-            found = await Patients(session, VAULT).found_by(NETWORK, asked)
+            found = await _found(session, NETWORK, asked)
             assert [one.id for one in found] == [patient.id], asked
-        assert await Patients(session, VAULT).found_by(NETWORK, "  ") == []
 
 
 async def test_a_team_finds_and_sees_its_own_patients_only(database: Database) -> None:
@@ -55,13 +61,13 @@ async def test_a_team_finds_and_sees_its_own_patients_only(database: Database) -
         await a_network(session, "team-1", "team-2")
         ours, _ = await a_patient(session, a_profile(1))
         theirs, _ = await a_patient(session, a_profile(2), team="team-2")
-    scope = Scope("health_manager", team="team-1")
+    scope = of_teams("health_manager", {"team-1"})
     async with database.reading() as session:
         patients = Patients(session, VAULT)
-        assert [one.id for one in await patients.found_by(scope, "wang")] == [ours.id]
+        assert [one.id for one in await _found(session, scope, "wang")] == [ours.id]
         assert await patients.in_scope(scope, theirs.id) is None
         assert await patients.in_scope(scope, ours.id) is not None
-        assert len(await patients.found_by(NETWORK, "wang")) == 2
+        assert len(await _found(session, NETWORK, "wang")) == 2
 
 
 async def test_the_same_person_is_known_by_an_identifier_and_by_each_phone(database: Database) -> None:
@@ -83,8 +89,8 @@ async def test_a_changed_name_is_found_and_the_old_one_is_not(database: Database
         await Patients(session, VAULT).update_profile(patient, a_profile(family="Zhao", shown="Xiuying Zhao"))
     async with database.reading() as session:
         patients = Patients(session, VAULT)
-        assert len(await patients.found_by(NETWORK, "zhao")) == 1
-        assert await patients.found_by(NETWORK, "wang") == []
+        assert len(await _found(session, NETWORK, "zhao")) == 1
+        assert await _found(session, NETWORK, "wang") == []
         assert await patients.known_as(("mrn|1",)) == patient.id
 
 
@@ -106,7 +112,7 @@ async def test_somebody_forgotten_cannot_be_read_or_found_and_others_can(databas
             VAULT.person(gone.id, other_key.wrapped)
         with pytest.raises(WrongKey):
             (await patients.vault_of(stays.id)).open(PROFILE, row.sealed)
-        assert [one.id for one in await patients.found_by(NETWORK, "wang")] == [stays.id]
+        assert [one.id for one in await _found(session, NETWORK, "wang")] == [stays.id]
         assert await patients.known_as(("mrn|1",)) is None
         assert await session.scalar(select(func.count()).select_from(PersonToken).where(PersonToken.patient_id == gone.id)) == 0
 

@@ -18,7 +18,7 @@ CALLERS = {
     "coordinator": ("coordinator", "*"),
     "manager": ("health_manager", "team-1"),
     "doctor": ("doctor", "team-1"),
-    "hospital": ("hospital", "hospital-1"),
+    "hospital": ("clinic", "hospital-1"),
     "pharmacy-1": ("pharmacy", "pharmacy-1"),
     "pharmacy-2": ("pharmacy", "pharmacy-2"),
     "gateway": ("gateway", "*"),

@@ -21,7 +21,9 @@ from workers.play.show import Show
 
 START = datetime(2025, 3, 3, 0, 0, tzinfo=UTC)
 EVERY = timedelta(days=10)
-KEYS = Keys("admin", "gateway", {"team-1": "nurse"}, {"team-1": "doctor"}, {"hospital-1": "h1"}, {"pharmacy-1": "c1"})
+KEYS = Keys(
+    "admin", "coordinator", "gateway", {"team-1": "nurse"}, {"team-1": "doctor"}, {"hospital-1": "h1"}, {"pharmacy-1": "c1"}
+)
 PATIENTS = 5
 
 
@@ -321,10 +323,10 @@ def test_keys_that_cannot_be_used_are_said_to_be_so(tmp_path: Path) -> None:
     file.write_text("[]")
     with pytest.raises(BadKeys, match="is not a file of keys"):
         Keys.read(file)
-    file.write_text('{"administrator": "a"}')
+    file.write_text('{"administrator": "a", "coordinator": "c"}')
     with pytest.raises(BadKeys, match="no key of a health manager"):
         Keys.read(file)
-    file.write_text('{"administrator": "a", "health_manager": {"team-1": "n"}}')
+    file.write_text('{"administrator": "a", "coordinator": "c", "health_manager": {"team-1": "n"}}')
     assert Keys.read(file).gateway == "a"
 
 

@@ -60,7 +60,7 @@ class Play:
         await self._settle(clock)
         await self.scene.read_people()
         keys = self.service.keys
-        hospitals = [Hospital(self.scene, name, key, at == 0) for at, (name, key) in enumerate(sorted(keys.hospital.items()))]
+        hospitals = [Hospital(self.scene, name, key, at == 0) for at, (name, key) in enumerate(sorted(keys.clinic.items()))]
         pharmacies = [
             Pharmacy(self.scene, self.patients, name, key, at == 0) for at, (name, key) in enumerate(sorted(keys.pharmacy.items()))
         ]

@@ -185,7 +185,7 @@ class Patients:
 
     def _write(self, person: Person, at: datetime, what: str, body: Mapping[str, Any]) -> None:
         async def write() -> None:
-            key = self.scene.service.keys.administrator if what == "move" else self.scene.key(person)
+            key = self.scene.service.keys.coordinator if what == "move" else self.scene.key(person)
             once = f"{what}/{person.id}/{person.day(self.scene.now)}/{sorted(body.items())}"
             if await self.scene.tell(person, f"/patients/{person.id}/{what}", body, key=key, once=once) and what == "move":
                 await self.scene.shown(person)

@@ -37,7 +37,7 @@ class Scene:
 
     async def read_people(self) -> None:
         """Who is enrolled now, and how they are."""
-        records = await self.service.all("/patients", key=self.service.keys.administrator)
+        records = await self.service.all("/patients", key=self.service.keys.coordinator)
         characters = {p.id: p.character for p in self.people.values()}
         if any(str(record["id"]) not in characters for record in records):
             characters = cast(records, self.dice) | characters
@@ -47,7 +47,7 @@ class Scene:
     async def person(self, id_: str) -> Person:
         """Somebody by id; asked for when they are new to us."""
         if id_ not in self.people:
-            record = await self.service.get(f"/patients/{id_}", key=self.service.keys.administrator)
+            record = await self.service.get(f"/patients/{id_}", key=self.service.keys.coordinator)
             self._meet(record, cast([record], self.dice)[id_])
         return self.people[id_]
 

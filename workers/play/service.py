@@ -57,34 +57,37 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys: two of the network's, the others by care team or place."""
+    """API keys: three of the network's, the others by care team or place."""
 
     administrator: str
+    coordinator: str
     gateway: str
     health_manager: Mapping[str, str]
     doctor: Mapping[str, str]
-    hospital: Mapping[str, str]
+    clinic: Mapping[str, str]
     pharmacy: Mapping[str, str]
 
     @classmethod
     def read(cls, file: Path) -> Keys:
         """Raises BadKeys."""
-        wanted = "write JSON with administrator, gateway, and health_manager, doctor, hospital, pharmacy by team or place"
+        wanted = (
+            "write JSON with administrator, coordinator, gateway, and health_manager, doctor, clinic, pharmacy by team or place"
+        )
         try:
             given = json.loads(file.read_text(encoding="utf-8"))
-            administrator = str(given["administrator"])
-            by_place = {role: dict(given.get(role) or {}) for role in ("health_manager", "doctor", "hospital", "pharmacy")}
+            administrator, coordinator = str(given["administrator"]), str(given["coordinator"])
+            by_place = {role: dict(given.get(role) or {}) for role in ("health_manager", "doctor", "clinic", "pharmacy")}
         except OSError as missing:
             raise BadKeys(f"{file} cannot be read ({missing.strerror}); give the file that the service wrote its keys to") from None
         except (ValueError, KeyError, TypeError) as wrong:
             raise BadKeys(f"{file} is not a file of keys ({type(wrong).__name__}: {wrong}); {wanted}") from None
         if not by_place["health_manager"]:
             raise BadKeys(f"{file} has no key of a health manager, so that nobody could work; {wanted}")
-        return cls(administrator, str(given.get("gateway") or administrator), **by_place)
+        return cls(administrator, coordinator, str(given.get("gateway") or administrator), **by_place)
 
     def of_team(self, team: str) -> str:
-        """The health manager's key of ``team``; the administrator's where there is none."""
-        return self.health_manager.get(team, self.administrator)
+        """The health manager's key of ``team``; the coordinator's where there is none."""
+        return self.health_manager.get(team, self.coordinator)
 
 
 @dataclass

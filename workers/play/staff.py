@@ -284,7 +284,7 @@ class Office(Staff):
 
     def _look_at(self, at: datetime) -> None:
         async def look() -> None:
-            key = self.scene.service.keys.administrator
+            key = self.scene.service.keys.coordinator
             for role in self.roles if self.scene.now.weekday() in self.days else ():
                 try:
                     tasks = await self.scene.service.all("/tasks", key=key, status="open", by=role)

@@ -52,6 +52,7 @@ def upgrade() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index("ix_audit_at", ["at", "chain", "seq"], unique=False)
         batch_op.create_index("ix_audit_who_at", ["who", "at"], unique=False)
+        batch_op.create_index("ix_audit_hash", ["hash"], unique=False)
 
     op.create_table(
         "audit_subject",
@@ -80,6 +81,7 @@ def upgrade() -> None:
         sa.Column("caller", sa.String(length=40), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("event_id", sa.String(length=120), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_idempotency")),
     )
@@ -325,6 +327,7 @@ def downgrade() -> None:
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_who_at")
         batch_op.drop_index("ix_audit_at")
+        batch_op.drop_index("ix_audit_hash")
 
     op.drop_table("audit")
     op.drop_table("account")

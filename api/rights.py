@@ -1,0 +1,67 @@
+"""Who may do what: the one place where it is said.
+
+Rule 1: each route names one right; the roles that have it are listed here and nowhere else.
+Rule 2: a right says what may be done, the caller's place says to whose records; neither stands for the other.
+Rule 3: whoever runs the installation has no right to read patients, and whoever audits has none to change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ROLES: Mapping[str, str] = {
+    "coordinator": "edits pathways, sees everything of the network's care",
+    "approver": "approves and publishes pathways",
+    "health_manager": "looks after a care team's patients",
+    "doctor": "looks after a care team's patients, confirms referrals",
+    "clinic": "a hospital or clinic that receives referrals",
+    "pharmacy": "receives refill requests",
+    "supervisor": "sees counts, workload and places; no patient",
+    "administrator": "runs the installation: places, keys, accounts, clock; no patient",
+    "auditor": "reads the audit log",
+    "gateway": "a machine that carries messages in and out",
+}
+
+CARE = ("coordinator", "health_manager", "doctor")
+EVERYBODY = tuple(ROLES)
+
+RIGHTS: Mapping[str, tuple[str, ...]] = {
+    "patients.read": CARE,
+    "patients.enrol": CARE,
+    "patients.change": CARE,
+    "patients.record": CARE,  # visits, calls, readings, screenings, dispenses, and their preview
+    "worklist.read": CARE,
+    "tasks.read": CARE,
+    "tasks.work": CARE,
+    "referrals.read": (*CARE, "clinic"),
+    "referrals.answer": ("coordinator", "clinic"),
+    "referrals.reply": CARE,  # what a place asked to know
+    "refills.read": (*CARE, "pharmacy"),
+    "refills.answer": ("coordinator", "pharmacy"),
+    "stock.read": ("coordinator", "health_manager", "doctor", "pharmacy", "supervisor"),
+    "stock.write": ("coordinator", "pharmacy"),
+    "pathways.read": ("coordinator", "approver", "health_manager", "doctor", "supervisor", "auditor"),
+    "pathways.publish": ("coordinator", "approver"),
+    "places.read": EVERYBODY,
+    "places.write": ("administrator",),
+    "closures.write": ("administrator", "coordinator", "clinic", "pharmacy"),
+    "holidays.write": ("administrator", "coordinator"),
+    "overview.read": ("coordinator", "supervisor"),
+    "keys.manage": ("administrator",),
+    "accounts.manage": ("administrator",),
+    "self.read": EVERYBODY,
+    "audit.read": ("auditor",),
+    "clock.read": EVERYBODY,
+    "clock.move": ("administrator",),
+    "sandbox.use": ("administrator", "coordinator", "gateway"),
+}
+
+
+def roles_with(right: str) -> tuple[str, ...]:
+    """The roles that have ``right``. Raises KeyError for a right that is not declared."""
+    return RIGHTS[right]
+
+
+def rights_of(role: str) -> tuple[str, ...]:
+    """Everything that ``role`` may do."""
+    return tuple(right for right, roles in RIGHTS.items() if role in roles)

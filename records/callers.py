@@ -1,0 +1,147 @@
+"""Who calls: API keys and the tokens of people who signed in, by hash.
+
+Rule 1: only the hash of a key is kept; what is stored cannot be used to call.
+Rule 2: a key's role, place and rights say what its caller may do; the request says nothing about it.
+Rule 3: an expired or revoked key, and a disabled account's token, open nothing. Their rows stay, so that the audit log has names.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from records.clock import system_time
+from records.places import Places
+from records.scope import Scope, of_places, of_teams
+from records.tables import Account, ApiKey
+
+EVERYWHERE = "*"
+OF_A_PLACE = frozenset({"clinic", "pharmacy"})  # they see what their place was asked, and no patient besides
+KEPT_FOR = 5.0  # seconds
+MOST_KEPT = 5000
+USED_LATELY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``id``: of the key or, for a person, of the account; ``rights``: None for all of the role's, or some of them."""
+
+    id: str
+    name: str
+    role: str
+    place: str
+    scope: Scope
+    rights: frozenset[str] | None = None
+    key_id: str = ""
+
+
+def hashed(key: str) -> str:
+    """What is stored of an API key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def new_secret(kind: str = "cairn") -> str:
+    """A key nobody can guess; its beginning says to scanners what it is."""
+    return f"{kind}_{secrets.token_urlsafe(32)}"
+
+
+@dataclass
+class KeyRing:
+    """Keys that were shown a moment ago, so that not every request asks the database; a withdrawn key ends within ``KEPT_FOR``."""
+
+    kept_for: float = KEPT_FOR
+    seconds: Callable[[], float] = time.monotonic
+    _held: dict[str, tuple[Caller, float]] = field(default_factory=dict)
+
+    def caller(self, key: str) -> Caller | None:
+        """Who showed this key a moment ago."""
+        found = self._held.get(hashed(key))
+        return found[0] if found is not None and self.seconds() - found[1] < self.kept_for else None
+
+    def keep(self, key: str, caller: Caller) -> None:
+        """Remember who holds it; a few thousand keys are kept at the most."""
+        if len(self._held) > MOST_KEPT:
+            self._held.clear()
+        self._held[hashed(key)] = (caller, self.seconds())
+
+    def forget(self) -> None:
+        """Ask the database again for everybody: a key or a place has changed in this process."""
+        self._held.clear()
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys of one transaction. ``now``: the machine's time."""
+
+    session: AsyncSession
+    now: Callable[[], datetime] = system_time
+
+    async def caller(self, key: str) -> Caller | None:
+        """Who holds ``key``; None when it opens nothing."""
+        row = await self.session.get(ApiKey, hashed(key))
+        now = self.now()
+        if row is None or row.revoked is not None or (row.expires is not None and row.expires <= now):
+            return None
+        who, name, role, place = row.id, row.name, row.role, row.place
+        if row.account_id is not None:
+            account = await self.session.get_one(Account, row.account_id)
+            if account.disabled:
+                return None
+            who, name, role, place = account.id, account.name or account.login, account.role, account.place
+        scope = await self._scope(role, place)
+        rights = None if row.rights is None else frozenset(row.rights)
+        return None if scope is None else Caller(who, name, role, place, scope, rights, row.id)
+
+    async def used(self, key: str) -> bool:
+        """Whether it is time to write down that ``key`` was used."""
+        row = await self.session.get(ApiKey, hashed(key))
+        return row is not None and (row.last_used is None or self.now() - row.last_used > USED_LATELY)
+
+    async def write_used(self, key: str) -> None:
+        """Write down that ``key`` was used now."""
+        row = await self.session.get(ApiKey, hashed(key))
+        if row is not None:
+            row.last_used = self.now()
+
+    def add(
+        self,
+        name: str,
+        role: str,
+        place: str,
+        *,
+        rights: frozenset[str] | None = None,
+        expires: datetime | None = None,
+        account_id: str | None = None,
+    ) -> tuple[str, ApiKey]:
+        """Make a key: the key itself, which is shown this once, and its row."""
+        key = new_secret("cairn" if account_id is None else "cairnsession")
+        row = ApiKey(
+            hash=hashed(key),
+            id=uuid4().hex[:16],
+            name=name,
+            role=role,
+            place=place,
+            rights=None if rights is None else sorted(rights),
+            account_id=account_id,
+            created=self.now(),
+            expires=expires,
+        )
+        self.session.add(row)
+        return key, row
+
+    async def _scope(self, role: str, place: str) -> Scope | None:
+        if place == EVERYWHERE:
+            return Scope(role, frozenset(), None) if role in OF_A_PLACE else Scope(role)
+        beneath = await Places(self.session).beneath(place)
+        if beneath is None:
+            return None
+        if role in OF_A_PLACE:
+            return of_places(role, beneath.organisations)
+        return Scope(role) if beneath.whole else of_teams(role, beneath.teams)
