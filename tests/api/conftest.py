@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +149,14 @@ def _signed(key: str) -> dict[str, str]:
 async def network(tmp_path: Path) -> AsyncIterator[Network]:
     database = Database.open(f"sqlite+aiosqlite:///{tmp_path / 'cairn.db'}")
     await migrate(database)
+    async with a_network(database, tmp_path) as network:
+        yield network
+    await database.close()
+
+
+@asynccontextmanager
+async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
+    """The network over a migrated database that is still empty."""
     vault, clock, plans = Vault(bytes(range(32))), Clock(), Plans()
     async with database.begin() as session:
         await clock.drive(session, START)
@@ -174,7 +183,7 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
         async with database.reading() as session:
             return await clock.now(session)
 
-    async with SandboxChannel(tmp_path / "sandbox.db", now=now) as channel:
+    async with SandboxChannel(folder / "sandbox.db", now=now) as channel:
         waker = InProcessWaker(
             StepActivities(database, vault, plans, clock),
             MessageActivities(database, vault, plans, clock, channel),
@@ -195,4 +204,3 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
         transport = httpx.ASGITransport(app=create_app(parts))
         async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test") as http:
             yield Network(parts, waker, channel, http)
-    await database.close()
