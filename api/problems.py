@@ -139,7 +139,9 @@ def handle(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, failed: HTTPException) -> Response:
         detail = {404: "There is nothing at this address.", 405: "This address does not take that method."}
-        return answer(failed.status_code, detail.get(failed.status_code, str(failed.detail)))
+        response = answer(failed.status_code, detail.get(failed.status_code, str(failed.detail)))
+        response.headers.update(failed.headers or {})  # which methods the address does take
+        return response
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, fault: Exception) -> Response:
