@@ -51,7 +51,7 @@ def _services(turn: Turn) -> Iterator[Item]:
         rests_on = (occurrence, tag, reach, zone, turn.state.courses[pathway.name].begun_on)
         known = turn.known_ahead.get(name)  # within one turn most services stay as they are
         if known is None or known[0][0] is not occurrence or known[0][1:] != rests_on[1:]:
-            first = min(_of_service(turn, pathway, service, occurrence), key=_at, default=None)
+            first = min(_of_service(turn, pathway, service, occurrence, tag), key=_at, default=None)
             turn.known_ahead[name] = known = (rests_on, first)
         if known[1] is not None:
             yield known[1]
@@ -61,12 +61,12 @@ def _at(item: Item) -> datetime:
     return item.at
 
 
-def _of_service(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence) -> Iterator[Item]:
+def _of_service(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
     if service.kind == "message":
         yield Item(_contact(turn, occurrence.due), lambda: _send_service(turn, pathway, service))
         return
     yield from _reminders(turn, pathway, service, occurrence)
-    yield from _escalations(turn, pathway, service, occurrence)
+    yield from _escalations(turn, pathway, service, occurrence, tag)
     if service.kind == "screening" and "opened" not in occurrence.marks:
         day = occurrence.due - timedelta(days=service.opens)
         yield Item(_staff(turn, day), lambda: _open_screening(turn, pathway, service))
@@ -96,11 +96,11 @@ def _reminders(turn: Turn, pathway: Pathway, service: Service, occurrence: Occur
         yield Item(at, act)
 
 
-def _escalations(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence) -> Iterator[Item]:
+def _escalations(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
     """The first that is still ahead; the others come after it, or again once the patient is found."""
     if turn.state.reach != "reachable":  # whoever is lost is searched for instead
         return
-    tag, marks = turn.worst_tag, occurrence.marks
+    marks = occurrence.marks
     missed_from = last = _not_while_readings_are_awaited(turn, pathway, service, occurrence.day)
     ahead: tuple[date, str, Escalation] | None = None
     for index, escalation in enumerate(service.if_missed):

@@ -118,6 +118,23 @@ class TaskClosed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPostponed(Event):
+    """Somebody put a task off. It stays open and due as it was; ``reason`` is a code."""
+
+    task: str
+    until: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskHandedOver(Event):
+    """Somebody gave a task to another role of the care team."""
+
+    task: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferralDecided(Event):
     """A clinician confirmed, or declined, a referral that waited for them."""
 
@@ -125,12 +142,27 @@ class ReferralDecided(Event):
     approved: bool
 
 
-ReferralStage = Literal["received", "accepted", "refused", "booked", "attended", "not_attended", "completed", "nowhere"]
+ReferralStage = Literal[
+    "received",
+    "accepted",
+    "refused",
+    "booked",
+    "attended",
+    "not_attended",
+    "completed",
+    "nowhere",
+    "more_asked",
+    "more_given",
+    "sent_back",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferralMoved(Event):
-    """The place that was asked answered. ``nowhere``: no place is left that could be asked."""
+    """The place that was asked answered. ``nowhere``: no place is left that could be asked.
+
+    ``more_asked``: it wants to know more first; ``more_given``: we told it. ``sent_back``: back to us, with instructions.
+    """
 
     referral: str
     stage: ReferralStage
@@ -147,9 +179,10 @@ class RefillMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispensed(Event):
-    """Medicine was handed to the patient."""
+    """Medicine was handed to the patient. ``part``: the rest of what was asked for is still to come."""
 
     fill: Fill
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +261,8 @@ AnyEvent = (
     | ServiceCompleted
     | CallMade
     | TaskClosed
+    | TaskPostponed
+    | TaskHandedOver
     | ReferralDecided
     | ReferralMoved
     | RefillMoved

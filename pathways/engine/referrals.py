@@ -3,6 +3,7 @@
 Rule 1: delivery is not acceptance, acceptance is not attendance; a referral is closed on evidence only.
 Rule 2: silence is noticed: every stage that waits for somebody has its time limit, and the check-back comes whatever is reported.
 Rule 3: one referral per reason: a second row that asks for the same place while one is open does not double it.
+Rule 4: while we owe the place an answer its silence is not held against it; an emergency's time runs on all the same.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from datetime import date, datetime, timedelta
 from pathways.engine import calendar, contacts
 from pathways.engine.assess import plain
 from pathways.engine.commands import CancelReferral, RequestReferral
-from pathways.engine.events import ReferralStage
 from pathways.engine.plan import Pathway, ReferSpec, Service, TaskSpec
 from pathways.engine.state import Referral
 from pathways.engine.turn import Turn
 
-ORDER = ("to_confirm", "requested", "received", "accepted", "booked", "not_attended", "attended", "completed")
 CLOSING = frozenset({"completed", "not_needed"})  # a check-back's outcomes that are evidence enough
-BOOKED_AT_MOST = timedelta(days=366)
+DONE = frozenset({"completed", "sent_back"})  # the place's own words that are evidence enough
+ERRANDS = (  # of the referral itself; what the place asks of us in its report outlives it
+    *("confirm_referral", "referral_check", "chase_referral", "place_referral"),
+    *("referral_not_attended", "referral_question"),
+)
 ACCEPTED_FOR = timedelta(days=3)  # how long an acceptance may stay without a day
 REPORTED_WITHIN = timedelta(days=3)  # after the booked day
 
@@ -30,7 +33,7 @@ def refer(turn: Turn, pathway: Pathway, spec: ReferSpec, *, row: str, inputs: Ma
     """Start a referral, by a clinician's confirmation where the row asks for it."""
     service = pathway.services[spec.service]
     for key, open_ in turn.state.referrals.items():
-        same_place = _place(turn, open_) == service.to and open_.stage != "completed"
+        same_place = _place(turn, open_) == service.to and open_.stage not in DONE
         if same_place and (open_.urgency == spec.urgency or open_.urgency == "emergency"):
             turn.because("already_referred", pathway=pathway.name, service=service.name, row=row, key=key, held_back="merged")
             return
@@ -48,7 +51,7 @@ def refer(turn: Turn, pathway: Pathway, spec: ReferSpec, *, row: str, inputs: Ma
     )
     if spec.confirm is None:
         turn.state.referrals[key] = referral
-        _request(turn, key)
+        request(turn, key)
         return
     turn.state.referrals[key] = replace(referral, confirm_by=turn.now + spec.confirm_within)
     task = TaskSpec("confirm_referral", spec.confirm, 0)
@@ -64,7 +67,7 @@ def decided(turn: Turn, key: str, *, approved: bool) -> None:
         return
     turn.close_tasks("decided", kinds=("confirm_referral",), about=key)
     if approved:
-        _request(turn, key)
+        request(turn, key)
         return
     del turn.state.referrals[key]
     turn.because("referral_declined", pathway=referral.pathway, service=referral.service, row=referral.row, key=key)
@@ -74,72 +77,24 @@ def unanswered_confirmation(turn: Turn, key: str) -> None:
     """No clinician answered in time: the safe side is to refer."""
     turn.close_tasks("sent_without_answer", kinds=("confirm_referral",), about=key)
     turn.because("confirmed_by_silence", pathway=turn.state.referrals[key].pathway, key=key)
-    _request(turn, key)
+    request(turn, key)
 
 
-def _request(turn: Turn, key: str) -> None:
+def request(turn: Turn, key: str) -> None:
+    """Ask a place; the next one in the network's order when an earlier one could not."""
     referral = turn.state.referrals[key]
     attempt = referral.attempt + 1
-    marks = tuple(mark for mark in referral.marks if mark != "silent")
-    turn.state.referrals[key] = replace(referral, stage="requested", stage_since=turn.now, attempt=attempt, marks=marks)
+    requested = replace(
+        referral, stage="requested", stage_since=turn.now, attempt=attempt, resumes="", marks=without_silence(referral)
+    )
+    turn.state.referrals[key] = requested
     command = f"{key}/{attempt}"
     service = _service(turn, referral)
     to = service.to if service else "hospital"
     turn.emit(RequestReferral(command, key, to, referral.urgency, attempt, referral.pathway, referral.row, dict(referral.inputs)))
     turn.because("referral_requested", pathway=referral.pathway, service=referral.service, row=referral.row, key=command)
     if attempt == 1:
-        _say(turn, key, "requested")
-
-
-def moved(turn: Turn, key: str, stage: ReferralStage, day: date | None) -> None:
-    """The place answered."""
-    referral = turn.state.referrals.get(key)
-    if held_back := _not_now(referral, stage):
-        turn.because("too_late", key=key, held_back=held_back, detail={"stage": stage})
-        return
-    assert referral is not None
-    turn.close_tasks("answered", kinds=("chase_referral", "place_referral"), about=key)
-    turn.because(f"referral_{stage}", pathway=referral.pathway, service=referral.service, row=referral.row, key=key)
-    if stage == "refused":
-        _request(turn, key)
-        return
-    day = min(day, turn.today + BOOKED_AT_MOST) if day is not None else None
-    marks = tuple(mark for mark in referral.marks if mark != "silent")
-    turn.state.referrals[key] = replace(referral, stage=stage, stage_since=turn.now, day=day or referral.day, marks=marks)
-    urgent = referral.urgency == "emergency"
-    if stage == "booked":
-        _say(turn, key, "booked", day=day)
-    elif stage == "not_attended":
-        turn.open_task(
-            TaskSpec("referral_not_attended", "health_manager", 1),
-            pathway=referral.pathway,
-            service=referral.service,
-            about=key,
-            urgent=urgent,
-        )
-    elif stage == "nowhere":
-        turn.open_task(
-            TaskSpec("place_referral", "coordinator", 0),
-            pathway=referral.pathway,
-            service=referral.service,
-            about=key,
-            urgent=True,
-        )
-    elif stage == "completed":
-        turn.close_tasks("reported", kinds=("referral_not_attended",), about=key)
-        _close_if_done(turn, key)
-
-
-def _not_now(referral: Referral | None, stage: ReferralStage) -> str:
-    """Why an answer changes nothing, or nothing: answers may come twice, late, or before anybody was asked."""
-    if referral is None or referral.stage == "completed":
-        return "referral_closed"
-    if referral.stage == "to_confirm":
-        return "nobody_asked_yet"
-    if stage == referral.stage and stage != "booked":
-        return "already_told"
-    stale = stage in ("received", "accepted") and referral.stage in ORDER and ORDER.index(stage) < ORDER.index(referral.stage)
-    return "overtaken" if stale else ""
+        say(turn, key, "requested")
 
 
 def silent(turn: Turn, key: str) -> None:
@@ -187,7 +142,7 @@ def checked(turn: Turn, key: str, outcome: str) -> None:
         key=key,
         detail={"outcome": outcome},
     )
-    _close_if_done(turn, key)
+    close_if_done(turn, key)
 
 
 def check_opens(turn: Turn, referral: Referral) -> date:
@@ -204,11 +159,14 @@ def answer_limit(turn: Turn, referral: Referral) -> timedelta:
 
 def silent_at(turn: Turn, referral: Referral) -> datetime | None:
     """When the silence of the present stage is noticed; None where nobody else has the next word."""
-    if referral.stage in ("requested", "received"):
+    stage = referral.stage
+    if stage == "more_asked" and referral.urgency == "emergency":
+        stage = referral.resumes
+    if stage in ("requested", "received"):
         return referral.stage_since + answer_limit(turn, referral)
-    if referral.stage == "accepted":
+    if stage == "accepted":
         return referral.stage_since + ACCEPTED_FOR
-    if referral.stage == "booked" and referral.day is not None:
+    if stage == "booked" and referral.day is not None:
         return calendar.staff_moment(referral.day + REPORTED_WITHIN, turn.timezone)
     return None
 
@@ -217,8 +175,13 @@ def cancel(turn: Turn, key: str, why: str) -> None:
     """It is not needed any more."""
     referral = turn.state.referrals.pop(key)
     turn.because("referral_cancelled", pathway=referral.pathway, service=referral.service, key=key, detail={"why": why})
-    if referral.stage not in ("to_confirm", "nowhere", "completed"):
+    if referral.stage not in ("to_confirm", "nowhere", *DONE):
         turn.emit(CancelReferral(f"{key}/cancel", key, why))
+
+
+def without_silence(referral: Referral) -> tuple[str, ...]:
+    """The marks of a referral whose place has just been heard of."""
+    return tuple(mark for mark in referral.marks if mark != "silent")
 
 
 def _check_day(turn: Turn, referral: Referral) -> date:
@@ -228,15 +191,17 @@ def _check_day(turn: Turn, referral: Referral) -> date:
     return asked + timedelta(days=every * (referral.checked + 1))
 
 
-def _close_if_done(turn: Turn, key: str) -> None:
+def close_if_done(turn: Turn, key: str) -> None:
+    """It is closed once the place has reported and we have checked."""
     referral = turn.state.referrals[key]
-    if referral.stage == "completed" and referral.checked:
-        turn.close_tasks("referral_closed", about=key)
+    if referral.stage in DONE and referral.checked:
+        turn.close_tasks("referral_closed", kinds=ERRANDS, about=key)
         del turn.state.referrals[key]
         turn.because("referral_closed", pathway=referral.pathway, service=referral.service, key=key)
 
 
-def _say(turn: Turn, key: str, stage: str, *, day: date | None = None) -> None:
+def say(turn: Turn, key: str, stage: str, *, day: date | None = None) -> None:
+    """Tell the patient, where the pathway has words for this stage."""
     referral = turn.state.referrals[key]
     service = _service(turn, referral)
     if service is not None and stage in service.says:

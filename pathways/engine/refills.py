@@ -3,6 +3,7 @@
 Rule 1: an early fill starts when the earlier supply ends, so that days are not lost.
 Rule 2: keys are numbers: the name of a medicine tells a diagnosis, and keys travel further than care does.
 Rule 3: a request that one pharmacy cannot meet goes to the next, and a gap is always somebody's task.
+Rule 4: a part handed out is supply like any other, and its request stays open for the rest; no second one is made beside it.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def supply_ends(before: date | None, fill: Fill) -> date:
     return start + timedelta(days=fill.days - 1)
 
 
-def filled(turn: Turn, fill: Fill) -> None:
-    """Medicine was handed out."""
+def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
+    """Medicine was handed out; with ``part``, an open request waits on for the rest."""
     found = service_for(turn, fill.medicine)
     if found is None:
         turn.because("fill_noted", detail={"medicine": fill.medicine}, held_back="no_refill_service")
@@ -51,11 +52,18 @@ def filled(turn: Turn, fill: Fill) -> None:
     fill = replace(fill, on=min(fill.on, turn.today))
     before = turn.state.supplies.get(fill.medicine)
     ends = supply_ends(before.ends if before else None, fill)
-    for about in (before.refill, before.key) if before else ():
+    rest = before if part and before is not None and before.refill is not None else None
+    for about in (before.key, None if rest else before.refill) if before else ():
         if about is not None:
             turn.close_tasks("dispensed", about=about)
-    key = turn.key("supply")
-    turn.state.supplies[fill.medicine] = Supply(key, fill.medicine, pathway.name, service.name, ends, since=turn.now)
+    supply = Supply(turn.key("supply"), fill.medicine, pathway.name, service.name, ends, since=turn.now)
+    if rest is not None:
+        turn.state.supplies[fill.medicine] = replace(supply, refill=rest.refill, stage="part", attempt=rest.attempt)
+        turn.because(
+            "dispensed_part", pathway=pathway.name, service=service.name, key=rest.refill or "", detail={"ends": ends.isoformat()}
+        )
+        return
+    turn.state.supplies[fill.medicine] = supply
     turn.because("dispensed", pathway=pathway.name, service=service.name, detail={"ends": ends.isoformat()})
 
 
@@ -144,5 +152,5 @@ def forget(turn: Turn, medicine: str, why: str) -> None:
     for about in (supply.key, supply.refill):
         if about is not None:
             turn.close_tasks(why, about=about)
-    if supply.refill is not None and supply.stage in ("requested", "received", "ready"):
+    if supply.refill is not None and supply.stage in ("requested", "received", "ready", "part"):
         turn.emit(CancelRefill(f"{supply.refill}/cancel", supply.refill, why))

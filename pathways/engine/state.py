@@ -2,7 +2,8 @@
 
 Rule 1: leaves are frozen and replaced, never changed; only ``Turn`` (see step.py) holds a copy that may be written to.
 Rule 2: the state is plain data, so that the stored snapshot, the forecast and a test read the same thing.
-Rule 3: ``SCHEMA`` goes up with every change of shape or meaning; an older snapshot is refolded from the events.
+Rule 3: ``SCHEMA`` goes up with every change of shape or meaning, and an older snapshot is refolded from the events;
+        a new field whose default says what an older snapshot meant needs neither.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Supply:
     ends: date
     since: datetime
     refill: str | None = None  # the open request
-    stage: str = ""
+    stage: str = ""  # requested, received, ready, part, nowhere; none: nothing is asked for
     attempt: int = 0
     marks: tuple[str, ...] = ()
 
@@ -94,12 +95,15 @@ class Referral:
     urgency: str
     row: str
     asked: datetime
-    stage: str  # to_confirm, requested, received, accepted, booked, attended, not_attended, completed, nowhere
+    stage: (
+        str  # to_confirm, requested, received, accepted, booked, attended, not_attended, more_asked, completed, sent_back, nowhere
+    )
     stage_since: datetime
     confirm_by: datetime | None = None
     attempt: int = 0
     day: date | None = None
     checked: int = 0
+    resumes: str = ""  # more_asked: the stage that the question interrupted
     inputs: Mapping[str, Value] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
 

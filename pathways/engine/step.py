@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import assert_never
 
-from pathways.engine import agenda, calendar, contacts, events, life, referrals, refills, reviews, visits
+from pathways.engine import agenda, calendar, contacts, events, life, referrals, refills, replies, reviews, visits
 from pathways.engine.commands import Command, Reason, SendMessage
 from pathways.engine.events import AnyEvent
 from pathways.engine.plan import Plan, TaskSpec
@@ -130,16 +130,18 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
             _called(turn, event)
         case events.TaskClosed():
             _task_closed(turn, event, on)
+        case events.TaskPostponed() | events.TaskHandedOver():
+            _task_arranged(turn, event)
         case events.ReferralDecided():
             referrals.decided(turn, event.referral, approved=event.approved)
         case events.ReferralMoved():
             if event.stage == "attended":
                 life.sign_of_life(turn)
-            referrals.moved(turn, event.referral, event.stage, event.day)
+            replies.moved(turn, event.referral, event.stage, event.day)
         case events.RefillMoved():
             refills.moved(turn, event.refill, event.stage)
         case events.Dispensed():
-            refills.filled(turn, event.fill)
+            refills.filled(turn, event.fill, part=event.part)
         case events.AnswerReceived():
             _answered(turn, event, on)
         case events.MessageFailed():
@@ -218,6 +220,8 @@ def _task_closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
         referrals.checked(turn, task.about, event.outcome)
     elif task.kind == "confirm_referral" and task.about is not None:
         referrals.decided(turn, task.about, approved=event.outcome != "declined")
+    elif task.kind == "referral_question" and task.about is not None:
+        replies.question_closed(turn, task.about)
     elif event.outcome == "found":
         life.found(turn)
     elif event.outcome == "done" and task.kind == task.service:  # the screening's own task
@@ -225,6 +229,18 @@ def _task_closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
     elif event.outcome == "stopped":
         for medicine in [m for m, supply in turn.state.supplies.items() if task.about in (supply.key, supply.refill)]:
             refills.forget(turn, medicine, "stopped")
+
+
+def _task_arranged(turn: Turn, event: events.TaskPostponed | events.TaskHandedOver) -> None:
+    """Somebody arranged the team's work: care goes on as it was."""
+    task = turn.state.tasks.get(event.task)
+    if task is None:
+        turn.because("too_late", key=event.task, held_back="task_closed")
+    elif isinstance(event, events.TaskPostponed):
+        detail = {"until": event.until.isoformat(), "reason": event.reason}
+        turn.because("task_postponed", pathway=task.pathway, service=task.service, key=event.task, detail=detail)
+    else:
+        turn.because("task_handed_over", pathway=task.pathway, service=task.service, key=event.task, detail={"to": event.to})
 
 
 def _answered(turn: Turn, event: events.AnswerReceived, on: date) -> None:

@@ -21,6 +21,7 @@ from pathways.language.wording import NoWording, Wording
 _SILENT = frozenset(
     {
         *("task_opened", "task_already_open", "task_closed", "message_sent", "on_call_told"),
+        *("task_postponed", "task_handed_over"),
         *("enrolled", "called", "answered", "person_changed", "visit_booked"),
     }
 )
@@ -30,11 +31,14 @@ _WHO: Mapping[type[Event], str] = {
     events.AnswerReceived: "patient",
     events.CallMade: "nurse",
     events.TaskClosed: "nurse",
+    events.TaskPostponed: "nurse",
+    events.TaskHandedOver: "nurse",
     events.ReferralDecided: "doctor",
     events.ReferralMoved: "clinic",
     events.RefillMoved: "pharmacy",
     events.Dispensed: "pharmacy",
 }
+_UNTOLD = {"part": False}  # what is so as a rule is not told
 _ROLE = {"health_manager": "nurse", "on_call": "on call"}
 
 
@@ -62,9 +66,12 @@ class Narrator:
             return
         own = {one.name for one in fields(Event)}
         given = {one.name: getattr(event, one.name) for one in fields(event) if one.name not in own}
+        given = {name: value for name, value in given.items() if name not in _UNTOLD or value != _UNTOLD[name]}
         told = ", ".join(f"{name} {_plain(value)}" for name, value in given.items() if value not in (None, (), "") and value != {})
         name = _words(type(event).__name__)
-        yield Line(now, _WHO.get(type(event), "record"), f"{name}: {told}" if told else name)
+        ours = isinstance(event, events.ReferralMoved) and event.stage == "more_given"
+        who = "nurse" if ours else _WHO.get(type(event), "record")
+        yield Line(now, who, f"{name}: {told}" if told else name)
 
     def outcome(self, now: datetime, outcome: Outcome) -> Iterator[Line]:
         """What came of it."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, cast
 
-from pathways.engine import State, events, next_due, step
+from pathways.engine import State, events, next_due
 from pathways.engine.assess import facts
-from pathways.engine.calendar import at_local, local_day, zone
-from pathways.engine.commands import BookVisit
+from pathways.engine.calendar import at_local, zone
 from pathways.engine.events import AnyEvent, Event, Fill, Known
 from pathways.engine.plan import Plan
 from pathways.engine.state import Person
+from pathways.forecast.bookings import steps
 from pathways.language import scenarios as told
 from pathways.language.catalogue import Loaded, library, load, load_stories
 from pathways.language.errors import BadScenario, PathwayError, report
@@ -105,28 +105,13 @@ class Player:
         return f"event-{self._count}"
 
     def _take(self, event: AnyEvent) -> None:
-        outcome = step(self.plan, self.between(self.state), event)
-        self.state = outcome.state
-        now = event.learnt.astimezone(zone(self.timezone))
-        self.tell(*self.narrator.event(now, event), *self.narrator.outcome(now, outcome))
-        self.rows.extend(reason.row for reason in outcome.reasons if reason.row)
-        self.sent.extend(self.narrator.templates(outcome))
-        for command in outcome.commands:
-            if isinstance(command, BookVisit):
-                self._book(command, event.learnt)
-
-    def _book(self, wanted: BookVisit, now: datetime) -> None:
-        day = working_day(wanted.earliest, wanted.latest)
-        if day >= local_day(now, self.timezone):
-            self._take(events.VisitBooked(id=self._id(), at=now, learnt=now, booking=wanted.key, day=day))
-
-
-def working_day(earliest: date, latest: date) -> date:
-    """The last day from Monday to Friday in the window, or before it where it holds none."""
-    day = latest
-    while day.weekday() >= 5:
-        day -= timedelta(days=1)
-    return day
+        for taken in steps(self.plan, self.state, event, between=self.between):
+            outcome = taken.outcome
+            self.state = outcome.state
+            now = taken.event.learnt.astimezone(zone(self.timezone))
+            self.tell(*self.narrator.event(now, taken.event), *self.narrator.outcome(now, outcome))
+            self.rows.extend(reason.row for reason in outcome.reasons if reason.row)
+            self.sent.extend(self.narrator.templates(outcome))
 
 
 def play(
@@ -252,7 +237,7 @@ def _do(player: Player, one: Step) -> str:
         case told.Done():
             player.happens(events.ServiceCompleted, on, at, service=action.service)
         case told.Dispensed():
-            player.happens(events.Dispensed, on, at, fill=Fill(action.medicine, on, action.days))
+            player.happens(events.Dispensed, on, at, fill=Fill(action.medicine, on, action.days), part=action.part)
         case told.StockOut():
             supply = state.supplies.get(action.medicine)
             if supply is None or supply.refill is None:
@@ -270,6 +255,14 @@ def _do(player: Player, one: Step) -> str:
             if not waiting:
                 return f"confirm: no referral waits for a clinician on {on}"
             player.happens(events.ReferralDecided, on, at, referral=waiting[0], approved=action.yes)
+        case told.Postponed() | told.HandedOver():
+            task = next((key for key, task in state.tasks.items() if task.kind == action.task), None)
+            if task is None:
+                return f"task: no {action.task} is open on {on}"
+            if isinstance(action, told.Postponed):
+                player.happens(events.TaskPostponed, on, at, task=task, until=action.until, reason=action.reason)
+            else:
+                player.happens(events.TaskHandedOver, on, at, task=task, to=action.to)
         case told.LifeChange():
             player.happens(_LIFE[action.what], on, at)
         case told.Nothing():

@@ -73,10 +73,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Dispensed:
-    """Medicine was handed out, ``days`` of supply."""
+    """Medicine was handed out, ``days`` of supply; with ``part``, the rest is still to come."""
 
     medicine: str
     days: int
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReferralNews:
-    """What becomes of the open referral; ``day`` for a booking."""
+    """What becomes of the open referral; ``day`` for a booking. ``more_given`` is our own word: the place was answered."""
 
-    stage: Literal["accepted", "refused", "booked", "attended", "not_attended", "completed"]
+    stage: Literal[
+        "accepted", "refused", "booked", "attended", "not_attended", "completed", "more_asked", "more_given", "sent_back"
+    ]
     day: date | None = None
 
 
@@ -106,6 +109,23 @@ class Confirmed:
     """A clinician says yes or no to the referral that waits for it."""
 
     yes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The open task of kind ``task`` is put off."""
+
+    task: str
+    until: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The open task of kind ``task`` is given to another role."""
+
+    task: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +140,22 @@ class Nothing:
     """Time passes."""
 
 
-Action = Visit | Home | Lab | Call | Done | Dispensed | StockOut | Answer | ReferralNews | Confirmed | LifeChange | Nothing
+Action = (
+    Visit
+    | Home
+    | Lab
+    | Call
+    | Done
+    | Dispensed
+    | StockOut
+    | Answer
+    | ReferralNews
+    | Confirmed
+    | Postponed
+    | HandedOver
+    | LifeChange
+    | Nothing
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pathways.language.scenarios import (
     Dispensed,
     Done,
     Expect,
+    HandedOver,
     Home,
     KnownReading,
     Lab,
@@ -26,6 +27,7 @@ from pathways.language.scenarios import (
     Medicine,
     Nothing,
     Patient,
+    Postponed,
     Readings,
     ReferralNews,
     Scenario,
@@ -38,6 +40,7 @@ from pathways.language.source import Document, Steps, Value
 
 ACTIONS = (
     *("visit", "home", "lab", "call", "done", "dispensed", "stock_out", "answer", "referral", "confirm"),
+    *("postponed", "handed_over"),
     *get_args(LifeWord),
     "nothing",
 )
@@ -105,7 +108,7 @@ def _action(name: str, what: Value) -> Action:
         case "done":
             return Done(what)
         case "dispensed":
-            return Dispensed(what["medicine"], what["days"])
+            return Dispensed(what["medicine"], what["days"], bool(what.get("part")))
         case "stock_out":
             return StockOut(what["medicine"])
         case "answer":
@@ -114,6 +117,10 @@ def _action(name: str, what: Value) -> Action:
             return ReferralNews(what["stage"], date.fromisoformat(what["day"]) if "day" in what else None)
         case "confirm":
             return Confirmed(what)
+        case "postponed":
+            return Postponed(what["task"], date.fromisoformat(what["until"]), what["reason"])
+        case "handed_over":
+            return HandedOver(what["task"], what["to"])
         case "nothing":
             return Nothing()
         case _:

@@ -29,7 +29,7 @@ from pathways.language.source import Document, Steps
 OWN_TASKS = frozenset({
     "phone_reminder", "search", "check_on_rest", "find_number", "on_call_not_told", "confirm_referral",
     "referral_not_attended", "place_referral", "chase_referral", "referral_check", "find_medicine",
-    "refused_care", "find_another_day", "urgent_call", "read_answer",
+    "refused_care", "find_another_day", "urgent_call", "read_answer", "referral_question", "read_report",
 })
 # fmt: on
 

@@ -89,12 +89,49 @@ enrolments = st.builds(
     _enrolled, pathway_sets, st.sampled_from(ZONES), days, st.sampled_from([None, "red", "odd"]), st.sampled_from(CONDITIONS)
 )
 stages = ["received", "accepted", "refused", "booked", "attended", "not_attended", "completed", "nowhere"]
+stages += ["more_asked", "more_asked", "more_given", "sent_back"]
 
 
 def _plain(cls: type, **fields: Any) -> Any:
     return lambda _: (cls, fields)
 
 
+referral_moves = st.builds(
+    lambda i, s, d: (
+        lambda now: (events.ReferralMoved, {"referral": _key(list(now.referrals), i), "stage": s, "day": _with_day(now, d)})
+    ),
+    index,
+    st.sampled_from(stages),
+    days,
+)
+errands = st.one_of(
+    referral_moves,
+    st.builds(
+        lambda i, s: (
+            lambda now: (events.RefillMoved, {"refill": _key([x.refill or "" for x in now.supplies.values()], i), "stage": s})
+        ),
+        index,
+        st.sampled_from(["received", "ready", "out_of_stock", "refused", "nowhere"]),
+    ),
+    st.builds(
+        lambda m, d, n, p: lambda now: (events.Dispensed, {"fill": Fill(m, _with_day(now, d), n), "part": p}),
+        st.sampled_from(["amlodipine", "metformin", "water"]),
+        st.integers(-40, 5),
+        st.sampled_from([0, 14, 30, 90, 5000]),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda i, d: (
+            lambda now: (
+                events.TaskPostponed,
+                {"task": _key(list(now.tasks), i), "until": _with_day(now, d), "reason": "no_answer"},
+            )
+        ),
+        index,
+        days,
+    ),
+    st.builds(lambda i: lambda now: (events.TaskHandedOver, {"task": _key(list(now.tasks), i), "to": "doctor"}), index),
+)
 happenings = st.one_of(
     enrolments,
     st.builds(
@@ -124,27 +161,7 @@ happenings = st.one_of(
         index,
         st.booleans(),
     ),
-    st.builds(
-        lambda i, s, d: (
-            lambda now: (events.ReferralMoved, {"referral": _key(list(now.referrals), i), "stage": s, "day": _with_day(now, d)})
-        ),
-        index,
-        st.sampled_from(stages),
-        days,
-    ),
-    st.builds(
-        lambda i, s: (
-            lambda now: (events.RefillMoved, {"refill": _key([x.refill or "" for x in now.supplies.values()], i), "stage": s})
-        ),
-        index,
-        st.sampled_from(["received", "ready", "out_of_stock", "refused", "nowhere"]),
-    ),
-    st.builds(
-        lambda m, d, n: lambda now: (events.Dispensed, {"fill": Fill(m, _with_day(now, d), n)}),
-        st.sampled_from(["amlodipine", "metformin", "water"]),
-        st.integers(-40, 5),
-        st.sampled_from([0, 14, 30, 90, 5000]),
-    ),
+    errands,
     st.builds(
         lambda k, r: _plain(events.AnswerReceived, kind=k, readings=r),
         st.sampled_from(["confirm", "another_day", "stop", "start", "reading", "danger", "text"]),
@@ -175,7 +192,18 @@ gaps = st.one_of(
 lateness = st.sampled_from([timedelta()] * 5 + [timedelta(hours=30), timedelta(days=9), timedelta(days=-2)])
 moves = st.builds(Move, gaps, lateness, happenings)
 _first = st.builds(Move, st.just(timedelta()), st.just(timedelta()), enrolments)
-lives = st.builds(lambda first, rest: [first, *rest], st.one_of(_first, _first, moves), st.lists(moves, max_size=14))
+_referred = [
+    Move(timedelta(), timedelta(), _enrolled(("hypertension",), "Asia/Shanghai", -2, None, ("hypertension",))),
+    Move(timedelta(days=1), timedelta(), _plain(events.VisitCompleted, readings={**calm, "adr_hard_to_control": True})),
+]
+_soon = st.builds(
+    Move, st.integers(0, 9).map(lambda n: timedelta(days=n, hours=n)), lateness, st.one_of(errands, errands, happenings)
+)
+referred_lives = st.builds(lambda rest: [*_referred, *rest], st.lists(_soon, min_size=5, max_size=12))  # much said of one referral
+lives = st.one_of(
+    st.builds(lambda first, rest: [first, *rest], st.one_of(_first, _first, moves), st.lists(moves, max_size=14)),
+    referred_lives,
+)
 
 
 @dataclass(frozen=True)

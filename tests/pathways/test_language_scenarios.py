@@ -6,7 +6,19 @@ from datetime import date, time
 from typing import get_args
 
 from pathways.language import library, load_stories
-from pathways.language.scenarios import Action, Answer, Call, Dispensed, Home, Lab, LifeChange, Nothing, ReferralNews, Visit
+from pathways.language.scenarios import (
+    Action,
+    Answer,
+    Call,
+    Dispensed,
+    Home,
+    Lab,
+    LifeChange,
+    Nothing,
+    Postponed,
+    ReferralNews,
+    Visit,
+)
 
 STORY = """\
 stories:
@@ -39,6 +51,9 @@ stories:
       - {day: 70, discharged: true}
       - {day: 80, nothing: true}
       - {day: 90, expect: {tag: green}}
+      - {postponed: {task: phone_call, until: 2025-01-20, reason: no_answer}}
+      - {handed_over: {task: phone_call, to: doctor}}
+      - {dispensed: {medicine: amlodipine, days: 10, part: true}}
 """
 
 
@@ -58,6 +73,8 @@ def test_everything_that_can_happen_to_a_patient_can_be_told() -> None:
     assert steps[8].action == ReferralNews("booked", date(2025, 2, 1))
     assert steps[10].action == LifeChange("hospitalised")
     assert steps[12].action == steps[13].action == Nothing()
+    assert steps[14].action == Postponed("phone_call", date(2025, 1, 20), "no_answer")
+    assert steps[16].action == Dispensed("amlodipine", 10, part=True)
     assert steps[1].expect.due == {"follow_up": date(2025, 4, 10), "medicine": None}
     assert "tag" in steps[10].expect.given
     assert steps[10].expect.tag is None

@@ -6,11 +6,11 @@ from collections import Counter
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
-from strategies import Move, live, lives, shipped_plan
+from strategies import Move, live, lives, referred_lives, shipped_plan
 
 from pathways.engine import calendar, events, next_due, step, visits
 from pathways.engine.commands import CloseTask, ReleaseVisit, SendMessage
-from pathways.engine.state import State
+from pathways.engine.state import ENDED, State
 from pathways.engine.turn import Turn
 from pathways.serial import dump_command, dump_event, dump_reason, dump_state, load_command, load_event, load_reason, load_state
 
@@ -46,6 +46,21 @@ def test_no_story_can_drop_a_service_that_is_due(life: list[Move]) -> None:
                 assert turn.occurrence(pathway.name, service.name) is not None or not wanted
         if state.life in ("paused", "in_hospital"):
             assert next_due(plan, state) is not None
+
+
+@quick
+@given(referred_lives)
+def test_what_a_place_waits_for_from_us_is_always_somebodys_task(life: list[Move]) -> None:
+    for taken in live(life):
+        state = taken.outcome.state
+        if state.life in ENDED:
+            continue
+        asked = {key for key, referral in state.referrals.items() if referral.stage == "more_asked"}
+        assert asked == {task.about for task in state.tasks.values() if task.kind == "referral_question"}
+        assert all((referral.stage == "more_asked") == bool(referral.resumes) for referral in state.referrals.values())
+        sent_back = any(reason.code == "referral_sent_back" for reason in taken.outcome.reasons)
+        assert not sent_back or any(task.kind == "read_report" for task in state.tasks.values())
+        assert all(bool(supply.refill) == bool(supply.stage) for supply in state.supplies.values())
 
 
 @quick

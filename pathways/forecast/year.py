@@ -1,0 +1,248 @@
+"""The months ahead of one patient, if all goes to plan.
+
+Rule 1: it is the engine of the live patient that is run ahead; only the patient and the places are imagined.
+Rule 2: what is imagined is said: the patient comes on the booked day with the readings last known, screenings are done on
+        their day, medicine is fetched on the day on which it is asked for, and referrals that are open go well.
+Rule 3: what only a setback would bring (a chased visit, another referral for the same readings) is no part of a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+
+from pathways.engine import State, events, next_due, visits
+from pathways.engine.calendar import at_local, local_day
+from pathways.engine.events import AnyEvent, Fill
+from pathways.engine.plan import Plan
+from pathways.engine.turn import Turn
+from pathways.forecast.bookings import Taken, WorkingDay, booked, steps, working_day
+from pathways.forecast.planned import Planned, by_itself, names
+
+COMES_AT = time(12, 0)  # the middle of the working day
+USUAL_FILL = 30  # days of supply in a fill of which nothing else is known
+MOST_STEPS = 5_000  # more in the days asked for means that something does not settle
+
+
+class _Act(NamedTuple):
+    """What the patient or a place does at ``at``."""
+
+    at: datetime
+    event: AnyEvent
+    planned: Planned
+
+
+def year_ahead(
+    plan: Plan,
+    state: State,
+    *,
+    now: datetime | None = None,
+    days: int = 365,
+    fill_days: Mapping[str, int] | None = None,
+    working_day: WorkingDay = working_day,
+) -> tuple[Planned, ...]:
+    """What lies ahead of the patient for ``days`` from ``now`` (aware), in order of time, if all goes to plan.
+
+    The assumption: they come on the booked day (or the agreed one; at once where they are overdue) with the readings last known;
+    where those decide nothing, the rhythm of the tag goes on. Screenings are done on the last working day by which they are due.
+    Without ``now``, the present is the last moment at which anything was done for them, which may be days ago.
+    Medicine is fetched on the day on which it is asked for, ``fill_days`` of each (30 where nothing is given). Open referrals are
+    confirmed and completed. Whoever has left, or rests without a known end, has an empty plan; a pause with an end is waited for.
+    """
+    if state.clock is None:
+        return ()
+    year = _Year(plan, state, dict(fill_days or {}), working_day)
+    if now is not None and now > state.clock:
+        year.brought_up_to(now)
+    if not year.goes_on:
+        return ()
+    until = local_day(year.now, year.zone) + timedelta(days=days)
+    year.go_well()
+    if year.state.life == "active":
+        year.readings_come()
+    for _ in range(MOST_STEPS):
+        act, due = year.next_act(), next_due(plan, year.state)
+        if act is not None and (due is None or act.at < due):
+            if local_day(act.at, year.zone) > until:
+                break
+            year.acted(act)
+        elif due is not None and local_day(due, year.zone) <= until:
+            year.passes(due)
+        else:
+            break
+    return tuple(year.planned)
+
+
+@dataclass
+class _Year:
+    """One patient being led through the months ahead."""
+
+    plan: Plan
+    state: State
+    fill_days: dict[str, int]
+    working_day: WorkingDay
+    planned: list[Planned] = field(default_factory=list)
+    _begun: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._begun = frozenset(self.state.referrals)
+
+    @property
+    def zone(self) -> str:
+        return self.state.person.timezone
+
+    @property
+    def now(self) -> datetime:
+        assert self.state.clock is not None
+        return self.state.clock
+
+    @property
+    def goes_on(self) -> bool:
+        """Followed now, or from a known day on."""
+        return self.state.life == "active" or (self.state.life == "paused" and self.state.life_until is not None)
+
+    # --- time
+    def brought_up_to(self, now: datetime) -> None:
+        """Until now nothing is imagined: what has fallen due has been done."""
+        self._all(events.DueReached(id="now", at=now, learnt=now))
+
+    def passes(self, due: datetime) -> None:
+        """Time goes on to the next due moment."""
+        active = self.state.life == "active"
+        for taken in self._take(events.DueReached(id="due", at=due, learnt=due)):
+            if active and isinstance(taken.event, events.DueReached):
+                day = local_day(due, self.zone)
+                self.planned.extend(by_itself(self.plan, day, taken.outcome.commands))
+        self.go_well()
+        self._check_referrals()
+
+    def acted(self, act: _Act) -> None:
+        """The patient comes, or fetches something."""
+        before = self.state
+        self.planned.append(act.planned)
+        for _ in self._take(act.event):
+            pass
+        if isinstance(act.event, events.VisitCompleted):
+            self._keep_rhythm(lambda pathway, service: _number(before, pathway, service) == _number(self.state, pathway, service))
+        self.go_well()
+
+    def _take(self, event: AnyEvent) -> Iterator[Taken]:
+        for taken in steps(self.plan, self.state, event, working_day=self.working_day):
+            self.state = taken.outcome.state
+            yield taken
+
+    # --- what the patient does
+    def next_act(self) -> _Act | None:
+        """What comes first of visits, screenings and medicine to be fetched."""
+        if self.state.life != "active":
+            return None
+        return min((*self._visits(), *self._screenings(), *self._fetches()), key=lambda act: act.at, default=None)
+
+    def _visits(self) -> Iterator[_Act]:
+        turn = Turn(self.plan, self.state, self.now)
+        found = visits.next_visit(turn)
+        if found is None:
+            return
+        pathway, _, occurrence = found
+        serves = turn.active_services("follow_up")
+        planned = Planned(
+            day=occurrence.day,
+            kind="visit",
+            pathway=pathway,
+            services=names(service for _, service in serves),
+            collects=tuple(dict.fromkeys(reading for _, service in serves for reading in service.collects)),
+            why="agreed" if occurrence.confirmed and occurrence.booked else "booked" if occurrence.booked else "due",
+            pathways=tuple(dict.fromkeys((pathway, *(one.name for one, _ in serves)))),
+        )
+        readings = {name: known.value for name, known in self.state.readings.items()}
+        yield self._on(occurrence.day, planned, events.VisitCompleted, readings=readings)
+
+    def _screenings(self) -> Iterator[_Act]:
+        """The one that comes first."""
+        days: dict[tuple[str, str], date] = {}
+        for name, course in self.state.courses.items():
+            pathway = self.plan.pathways.get(name)
+            for service_name, occurrence in course.services.items():
+                service = pathway.services.get(service_name) if pathway else None
+                if service is not None and service.kind == "screening":
+                    earliest = min(occurrence.earliest, occurrence.due)
+                    days[name, service_name] = self.working_day(earliest, occurrence.due)
+        if days:
+            (name, screening), day = min(days.items(), key=lambda item: item[1])
+            collects = self.plan.pathways[name].services[screening].collects
+            wanting = tuple(other for other, one in self.state.courses.items() if screening in one.services)
+            planned = Planned(day, "screening", name, (screening,), collects, "due", pathways=wanting)
+            yield self._on(day, planned, events.ServiceCompleted, service=screening)
+
+    def _fetches(self) -> Iterator[_Act]:
+        for medicine, supply in self.state.supplies.items():
+            if supply.stage:
+                day = local_day(self.now, self.zone)
+                planned = Planned(
+                    day, "refill", supply.pathway, (supply.service,), (), "asked_for", about=medicine, pathways=(supply.pathway,)
+                )
+                fill = Fill(medicine, day, self.fill_days.get(medicine, USUAL_FILL))
+                yield self._on(day, planned, events.Dispensed, fill=fill)
+
+    def _on(self, day: date, planned: Planned, cls: type[AnyEvent], **what: object) -> _Act:
+        """At midday of ``day``; what is overdue is done on the next working day."""
+        at, why = at_local(day, COMES_AT, self.zone), planned.why
+        if at < self.now:
+            soon = local_day(self.now, self.zone) + timedelta(days=1)
+            while self.working_day(soon, soon) != soon:
+                soon += timedelta(days=1)
+            day, at, why = soon, at_local(soon, COMES_AT, self.zone), "overdue" if cls is not events.Dispensed else why
+        event = cls(id=f"{planned.kind}/{day}", at=at, learnt=at, **what)  # type: ignore[arg-type]
+        return _Act(at, event, replace(planned, day=day, why=why))
+
+    def readings_come(self) -> None:
+        """Follow-ups to which the patient has come, and only readings are missing: they are not come to again."""
+        self._keep_rhythm(lambda pathway, _: self.state.courses[pathway].begun_on is not None)
+
+    def _keep_rhythm(self, undecided: Callable[[str, str], bool]) -> None:
+        """Follow-ups of which no row told when they come next go on by the tag's rhythm."""
+        turn = Turn(self.plan, self.state, self.now)
+        for pathway, service in turn.active_services("follow_up"):
+            if undecided(pathway.name, service.name) and turn.occurrence(pathway.name, service.name) is not None:
+                came = turn.state.courses[pathway.name].begun_on or turn.today
+                due = max(came + timedelta(days=service.every.on(turn.worst_tag)), turn.today + timedelta(days=1))
+                visits.plan_next(turn, pathway, service, due, last=came, code="next_due")
+                turn.course(pathway.name, begun={}, begun_on=None)
+                turn.close_tasks("readings_came", kinds=("complete_readings",), service=service.name, pathway=pathway.name)
+        visits.book_where_needed(turn)
+        self.state = turn.state
+        for taken in booked(self.plan, self.state, turn.commands, self.now, working_day=self.working_day):
+            self.state = taken.outcome.state
+
+    # --- what the places do
+    def go_well(self) -> None:
+        """Referrals open at the beginning are confirmed and completed; those that the same readings ask for again are left out."""
+        for key, referral in tuple(self.state.referrals.items()):
+            if key not in self._begun:
+                self.state = self.state.copy()
+                del self.state.referrals[key]
+                for task, open_ in tuple(self.state.tasks.items()):
+                    if open_.about == key:
+                        del self.state.tasks[task]
+                continue
+            if referral.stage == "to_confirm":
+                approved = events.ReferralDecided(id=key, at=self.now, learnt=self.now, referral=key, approved=True)
+                self._all(approved)
+            if referral.stage not in ("completed", "sent_back"):
+                self._all(events.ReferralMoved(id=key, at=self.now, learnt=self.now, referral=key, stage="completed"))
+
+    def _check_referrals(self) -> None:
+        for key, task in tuple(self.state.tasks.items()):
+            if task.kind == "referral_check":
+                self._all(events.TaskClosed(id=key, at=self.now, learnt=self.now, task=key, outcome="completed"))
+
+    def _all(self, event: AnyEvent) -> None:
+        for _ in self._take(event):
+            pass
+
+
+def _number(state: State, pathway: str, service: str) -> int:
+    course = state.courses.get(pathway)
+    return course.services[service].n if course and service in course.services else 0
