@@ -10,9 +10,13 @@ The gap: a provider that loses its record of a message it took is texted through
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -23,6 +27,7 @@ from activities.channels.port import (
     Found,
     InDoubt,
     Misconfigured,
+    NotFound,
     OutgoingSms,
     Receipt,
     TryLater,
@@ -30,6 +35,7 @@ from activities.channels.port import (
 )
 from activities.plans import Plans
 from activities.rendering import Rendering
+from activities.seeing import Seeing
 from pathways.engine.commands import SendMessage
 from pathways.engine.events import MessageFailed
 from pathways.engine.state import ENDED
@@ -44,6 +50,7 @@ from records.vault import PersonVault, Vault
 from workflows.contract import DELIVER, Deliver, Delivered
 
 SETTLED = frozenset({"handed", "failed", "dropped", "unknown"})
+IN_DOUBT = frozenset({"attempting", "unknown"})
 
 
 @dataclass(frozen=True)
@@ -55,13 +62,21 @@ class MessageActivities:
     plans: Plans
     clock: Clock
     channel: Channel
+    seeing: Seeing = field(default_factory=Seeing)
 
     @activity.defn(name=DELIVER["message"])
     async def deliver_message(self, asked: Deliver) -> Delivered:
         """Hand over one message. Raises a retryable ApplicationError while the provider asks us to wait."""
+        async with self.seeing.delivering("message", asked.patient) as seen:
+            delivered = await self._deliver(asked)
+            seen.outcome = delivered.status
+            return delivered
+
+    async def _deliver(self, asked: Deliver) -> Delivered:
         sms_or_end = await self._attempt(asked)
         if isinstance(sms_or_end, _Doubt):
-            finding = await self.channel.find(sms_or_end.sms)
+            async with self._calling("find"):
+                finding = await self.channel.find(sms_or_end.sms)
             if isinstance(finding, Found):
                 return await self._handed(asked, sms_or_end.sms, finding.receipt)
             if isinstance(finding, CannotTell):
@@ -71,7 +86,8 @@ class MessageActivities:
         if not isinstance(sms_or_end, OutgoingSms):
             return sms_or_end if isinstance(sms_or_end, Delivered) else Delivered(status="settled")
         try:
-            receipt = await self.channel.send(sms_or_end)
+            async with self._calling("send"):
+                receipt = await self.channel.send(sms_or_end)
         except Undeliverable as refusal:
             return await self._give_up(asked, "failed", refusal.reason)
         except TryLater as later:
@@ -83,6 +99,48 @@ class MessageActivities:
         except InDoubt as doubt:
             raise ApplicationError(doubt.reason, type="InDoubt", next_retry_delay=timedelta(seconds=5)) from None
         return await self._handed(asked, sms_or_end, receipt)
+
+    @asynccontextmanager
+    async def _calling(self, what: str) -> AsyncIterator[None]:
+        """Around a call of the provider: how long it took and how it went; to whom and what is nobody's business here."""
+        begun, outcome = time.perf_counter(), "interrupted"
+        with self.seeing.traces.part("provider", SpanKind.CLIENT, channel=self.channel.name, what=what) as part:
+            try:
+                yield
+                outcome = "answered"
+            except Exception as refused:
+                outcome = type(refused).__name__
+                raise
+            finally:
+                part.says(outcome=outcome)
+                self.seeing.metrics.provider_seconds.labels(self.channel.name, what, outcome).observe(time.perf_counter() - begun)
+
+    async def settle_doubt(self, asked: Deliver) -> Delivered:
+        """Ask once about an attempt that was left *attempting* or *unknown*; sends nothing. Raises TryLater, Misconfigured.
+
+        ``status``: handed (the provider has it), planned (it has not, and the patient's workflow may send it), failed (it has not,
+        and a person was told already that it may not have gone), unknown (nobody can tell), settled (somebody else was quicker).
+        """
+        async with self.database.begin() as session:
+            found = await _Planned.load(session, self.vault, asked)
+            if found is None or found.delivery.status not in IN_DOUBT or found.delivery.sealed_attempt is None:
+                return Delivered(status="settled")
+            sms, was = found.attempted(), found.delivery.status
+        async with self._calling("find"):
+            finding = await self.channel.find(sms)
+        async with self.database.begin() as session:
+            found = await _Planned.load(session, self.vault, asked)
+            if found is None or (found.delivery.status, found.delivery.attempt) != (was, sms.attempt):
+                return Delivered(status="settled")
+            now = await self.clock.now(session)
+            if isinstance(finding, Found):
+                return found.taken(sms, finding.receipt, now)
+            if was == "attempting" and isinstance(finding, NotFound):
+                found.delivery.status = "planned"
+                return Delivered(status="planned")
+            if was == "attempting":
+                return await found.end("unknown", "unknown", now)
+            return await found.end("failed", "not_taken", now) if isinstance(finding, NotFound) else Delivered(status="unknown")
 
     async def _attempt(self, asked: Deliver) -> OutgoingSms | _Doubt | Delivered:
         """Decide once more whether it goes out, and store the attempt; the transaction is over before the call.
@@ -118,19 +176,7 @@ class MessageActivities:
             found = await _Planned.load(session, self.vault, asked)
             if found is None or found.delivery.status in SETTLED:
                 return Delivered(status="settled")
-            delivery, now = found.delivery, await self.clock.now(session)
-            delivery.status, delivery.provider_id, delivery.settled = "handed", receipt.provider_id, now
-            body = {"to": found.command.to, "text": sms.text}
-            session.add(
-                Message(
-                    patient_id=asked.patient,
-                    direction="out",
-                    key=asked.key,
-                    at=sms.attempted_at or now,
-                    sealed=found.person.seal(f"message/out/{asked.key}", body),
-                )
-            )
-            return Delivered(status="handed")
+            return found.taken(sms, receipt, await self.clock.now(session))
 
     async def _not_taken(self, asked: Deliver) -> None:
         """The provider certainly did not take it: the next try begins afresh."""
@@ -200,6 +246,22 @@ class _Planned:
         if self.delivery.not_after is not None and now > self.delivery.not_after:
             return "too_late"
         return ""
+
+    def taken(self, sms: OutgoingSms, receipt: Receipt, now: datetime) -> Delivered:
+        """The provider has it."""
+        delivery, key = self.delivery, self.delivery.key
+        delivery.status, delivery.reason, delivery.provider_id, delivery.settled = "handed", "", receipt.provider_id, now
+        body = {"to": self.command.to, "text": sms.text}
+        self.patients.session.add(
+            Message(
+                patient_id=self.patient.id,
+                direction="out",
+                key=key,
+                at=sms.attempted_at or now,
+                sealed=self.person.seal(f"message/out/{key}", body),
+            )
+        )
+        return Delivered(status="handed")
 
     async def end(self, status: str, reason: str, now: datetime) -> Delivered:
         """Settle it as not sent, and let the patient's next step know."""

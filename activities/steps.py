@@ -9,6 +9,7 @@ to own up to: nothing leaves the database in here.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.outbox import Outbox
+from activities.outbox import ON_THE_WORKLIST, Outbox
 from activities.plans import Plans
+from activities.seeing import Seeing
 from pathways.engine import Outcome, State, calendar, next_due, step
 from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, DueReached, VisitBooked
@@ -30,6 +32,7 @@ from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import STATE, Patients
+from records.pulse import touch
 from records.tables import Patient, StepRow, TimelineRow
 from records.vault import PersonVault, Vault
 from workflows.contract import TAKE_STEP, Handover, Step, Taken
@@ -55,15 +58,25 @@ class StepActivities:
     plans: Plans
     clock: Clock
     engine: Engine = field(default_factory=Engine)
+    seeing: Seeing = field(default_factory=Seeing)
 
     @activity.defn(name=TAKE_STEP)
     async def take_step(self, asked: Step) -> Taken:
         """Take step ``asked.number``, or say again what it came to. What stands in the way is put down as the patient's fault."""
-        try:
-            return await self._take(asked)
-        except Exception as fault:
-            await self._put_down(asked.patient, type(fault).__name__)  # its text may be personal
-            raise
+        begun, outcome = time.perf_counter(), "interrupted"
+        with self.seeing.traces.part("step", patient=asked.patient, step=asked.number):
+            try:
+                taken, outcome = await self._take(asked)
+            except Exception as fault:
+                outcome = "fault"
+                self.seeing.metrics.step_faults.labels(type(fault).__name__).inc()
+                self.seeing.log.warning("step_failed", patient=asked.patient, step=asked.number, exc_info=fault)
+                await self._put_down(asked.patient, type(fault).__name__)  # its text may be personal
+                raise
+            finally:
+                self.seeing.metrics.steps.labels(outcome).inc()
+                self.seeing.metrics.step_seconds.observe(time.perf_counter() - begun)
+            return taken
 
     async def _put_down(self, patient_id: str, fault: str) -> None:
         with contextlib.suppress(SQLAlchemyError):  # the database itself may be what is away
@@ -72,12 +85,13 @@ class StepActivities:
                 if patient is not None:
                     patient.fault = fault
 
-    async def _take(self, asked: Step) -> Taken:
+    async def _take(self, asked: Step) -> tuple[Taken, str]:
+        """The answer, and in a word what came of it: taken, nothing, again, forgotten."""
         async with self.database.begin() as session:
             patients = Patients(session, self.vault)
             held = await patients.held(asked.patient)
             if held is None:
-                return Taken(next_step=asked.number, summary="forgotten")
+                return Taken(next_step=asked.number, summary="forgotten"), "forgotten"
             patient, person = held.patient, held.person
             now, driven = await self.clock.read(session)
             again: list[Handover] = []
@@ -86,7 +100,14 @@ class StepActivities:
                 # is spent by this answer.
                 again = await _handed_over_since(session, asked)
             turn = _Step(session, patient, person, self.plans, now, self.engine)
-            return _answer(patient, again + await turn.take(), now, driven=driven)
+            was_due, before = patient.next_due, patient.last_step
+            handovers = again + await turn.take()
+            moved = patient.last_step > before
+            outcome = "taken" if moved else "again" if asked.number <= before else "nothing"
+            answer = _answer(patient, handovers, now, driven=driven)
+        if moved and was_due is not None and was_due <= now:
+            self.seeing.metrics.due_lag_seconds.observe((now - was_due).total_seconds())
+        return answer, outcome
 
 
 @dataclass(frozen=True)
@@ -113,10 +134,12 @@ class _Step:
         events.append(DueReached(id=f"due/{number}", at=self.now, learnt=self.now))
         handovers: list[Handover] = []
         reasons: list[Reason] = []
+        shown, work_changed = self._shown(), False
         for event in events:  # grows while bookings are answered
             outcome = self.engine.step(plan, state, event)
             state = outcome.state
             reasons += outcome.reasons
+            work_changed |= any(isinstance(command, ON_THE_WORKLIST) for command in outcome.commands)
             outbox = Outbox(self.session, self.patient, self.person, self.now, calendar.local_day(self.now, state.person.timezone))
             planned, booked = await outbox.carry_out(outcome.commands)
             handovers += planned
@@ -130,7 +153,13 @@ class _Step:
             row.step = number
         self.patient.taken_event = self.patient.last_event
         self._write(plan, state, number, len(waiting), handovers, reasons)
+        if work_changed or self._shown() != shown:
+            await touch(self.session, self.patient.care_team_id)
         return handovers
+
+    def _shown(self) -> tuple[str | None, ...]:
+        """What a worklist shows of the patient besides the work."""
+        return self.patient.tag, self.patient.life, self.patient.reach
 
     async def _state(self, log: EventLog, plan: Plan) -> State:
         if self.patient.state is None:

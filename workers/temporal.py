@@ -7,16 +7,22 @@ import contextlib
 import shutil
 import socket
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import temporalio.converter
 from temporalio.client import Client
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError
+from temporalio.service import RPCError, TLSConfig
 
+from activities.seeing import Seeing
+from activities.seeing.core import CoreMetrics, runtime_that_counts
+from activities.seeing.temporal import Tracing
 from records.vault import Vault
 from workers.codec import SealingCodec
+from workers.settings import BadSetting, Settings
+
+ADDRESS_FILE = "temporal.address"
 
 
 class PortTaken(RuntimeError):
@@ -78,7 +84,7 @@ class TemporalServer:
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
             try:
-                await asyncio.wait_for(self.process.wait(), 10)
+                await asyncio.wait_for(self.process.wait(), 2)  # one that is killed loses nothing either
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()
@@ -95,14 +101,84 @@ def quiet_runtime() -> Runtime:
     return _RUNTIME[0]
 
 
-async def connect(address: str, namespace: str, vault: Vault, *, lazy: bool = False) -> Client:
-    """A client whose payloads and failures are sealed: a second wall, the first is that nothing personal is in them."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a cluster is entered: in the clear, by TLS, by TLS with a certificate of ours (mTLS), or with an API key."""
+
+    tls: bool | TLSConfig = False
+    api_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Door:
+        """As the settings say. Raises BadSetting where a file cannot be read."""
+        ca = _read("CAIRN_TEMPORAL_TLS_CA", settings.temporal_tls_ca)
+        certificate = _read("CAIRN_TEMPORAL_TLS_CERT", settings.temporal_tls_cert)
+        key = _read("CAIRN_TEMPORAL_TLS_KEY", settings.temporal_tls_key)
+        own = TLSConfig(server_root_ca_cert=ca, client_cert=certificate, client_private_key=key) if ca or certificate else None
+        return cls(own or settings.temporal_tls or bool(settings.temporal_api_key), settings.temporal_api_key or None)
+
+
+def _read(name: str, path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes() if path else None
+    except OSError:
+        raise BadSetting(f"{name} is '{path}', which cannot be read; use a file that this user may read") from None
+
+
+IN_THE_CLEAR = Door()
+
+
+def runtime_for(seeing: Seeing) -> Runtime:
+    """A runtime whose own counts are scraped with those of ``seeing``; made once a process. Raises PortTaken."""
+    for _ in range(5):  # a port that was free may be taken a moment later
+        port = free_port()
+        with contextlib.suppress(ValueError):
+            runtime = runtime_that_counts(port)
+            CoreMetrics.beside(seeing.metrics.registry, port)
+            return runtime
+    raise PortTaken("No port of this machine could be had for Temporal's own metrics; set CAIRN_METRICS_PORT=0 to go without")
+
+
+async def connect(
+    address: str,
+    namespace: str,
+    vault: Vault,
+    *,
+    lazy: bool = False,
+    door: Door = IN_THE_CLEAR,
+    seeing: Seeing | None = None,
+    runtime: Runtime | None = None,
+) -> Client:
+    """A client whose payloads and failures are sealed: a second wall, the first is that nothing personal is in them.
+
+    ``seeing``: its traces go on through Temporal. ``runtime``: of ``runtime_for``, else one that shows no counts.
+    """
     converter = replace(
         temporalio.converter.default(),
         payload_codec=SealingCodec(vault.derive("temporal")),
         failure_converter_class=temporalio.converter.DefaultFailureConverterWithEncodedAttributes,
     )
-    return await Client.connect(address, namespace=namespace, data_converter=converter, runtime=quiet_runtime(), lazy=lazy)
+    return await Client.connect(
+        address,
+        namespace=namespace,
+        data_converter=converter,
+        runtime=runtime or quiet_runtime(),
+        lazy=lazy,
+        interceptors=[Tracing(seeing.traces)] if seeing is not None and seeing.traces.on else [],
+        tls=door.tls,
+        api_key=door.api_key,
+    )
+
+
+def embedded_address(settings: Settings) -> str:
+    """Where the embedded server of *this* home listens, or nothing: another installation's may be at the usual port."""
+    file = settings.home / ADDRESS_FILE
+    return file.read_text().strip() if file.exists() else ""
+
+
+def temporal_address(settings: Settings) -> str:
+    """Where Temporal is: the cluster, or the embedded server of this home."""
+    return settings.temporal_address or embedded_address(settings) or f"127.0.0.1:{settings.temporal_port}"
 
 
 def refuse_if_taken(host: str, port: int, setting: str, *, what: str) -> None:
