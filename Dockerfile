@@ -11,4 +11,6 @@ COPY api api
 COPY workers workers
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . && useradd --uid 10001 --no-create-home cairn
 USER 10001
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CAIRN_HOME=/tmp/cairn
+STOPSIGNAL SIGTERM
 CMD ["cairn", "up"]

@@ -11,8 +11,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.contract import PATIENT, PATIENTS_QUEUE, SETTLE, WAKE, Pace, PatientStart, patient_workflow_id
@@ -52,6 +59,23 @@ class Waker:
         except RPCError as away:
             raise NotWoken(str(away.status)) from away
 
+    async def start(self, patient: str, *, next_step: int = 1) -> bool:
+        """Start where nothing runs; False, and nothing written, where it runs already. Raises NotWoken."""
+        try:
+            await self.client.start_workflow(
+                PATIENT,
+                PatientStart(patient, next_step, self.pace),
+                id=patient_workflow_id(patient),
+                task_queue=PATIENTS_QUEUE,
+                task_timeout=self.task_timeout,
+                rpc_timeout=SETTLES_WITHIN,
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        except RPCError as away:
+            raise NotWoken(str(away.status)) from away
+        return True
+
     async def settle(self, patient: str, *, next_step: int = 1) -> None:
         """Wake, and wait until everything stored so far has been taken. Raises NotWoken."""
         try:
@@ -70,7 +94,7 @@ class Waker:
             await self.client.execute_update_with_start_workflow(
                 SETTLE, start_workflow_operation=start, rpc_timeout=SETTLES_WITHIN, result_type=int
             )
-        except (RPCError, WorkflowUpdateFailedError, TimeoutError) as away:
+        except (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError) as away:
             raise NotWoken(type(away).__name__) from away
 
     def _handle(self, patient: str) -> WorkflowHandle[Any, Any]:

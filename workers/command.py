@@ -7,9 +7,13 @@ import sys
 
 import typer
 
+from activities.recovery import RecoveryStopped
+from activities.seeing.serving import MetricsPortTaken
+from records.audit import NotWrittenDown
 from records.database import DatabaseNotReady
 from records.vault import BadMasterKey, WrongKey
-from workers.commands import operate, pathways, people
+from workers.backup import NotBackedUp
+from workers.commands import access, backup, doctor, housekeeping, operate, pathways, people
 from workers.settings import BadSetting
 from workers.temporal import NoTemporalServer, PortTaken
 
@@ -18,11 +22,19 @@ app = typer.Typer(
 )
 app.add_typer(pathways.app, name="pathways")
 app.add_typer(operate.database, name="db")
-app.add_typer(operate.keys, name="keys")
+app.add_typer(access.keys, name="keys")
+app.add_typer(access.accounts, name="accounts")
+app.add_typer(access.audit, name="audit")
 operate.add_to(app)
+housekeeping.add_to(app)
+doctor.add_to(app)
+backup.add_to(app)
 people.add_to(app)
 
-SAID_IN_ONE_SENTENCE = (BadSetting, BadMasterKey, WrongKey, DatabaseNotReady, PortTaken, NoTemporalServer)
+SAID_IN_ONE_SENTENCE = (
+    *(BadSetting, BadMasterKey, WrongKey, DatabaseNotReady, PortTaken, MetricsPortTaken, NoTemporalServer),
+    *(RecoveryStopped, NotBackedUp, NotWrittenDown),
+)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from records.intake import Refused, read_path
+from workers.chores import Chores
 from workers.commands.people import told
 from workers.sample import make_community
 from workers.settings import Settings
@@ -38,6 +39,7 @@ async def demonstrate(settings: Settings, *, patients: int, begin: datetime, end
                 await players.wait()
         if players.returncode != 0:
             return 0 if players.returncode and players.returncode < 0 else (players.returncode or 0)
+        await Chores.of(stack.parts, stack.client).figures()  # the overview as it stands at the end
         await _keep_pages(stack, settings.home / "pages")
         if stay:
             print(f"\nLook around: {stack.console_url()}\nCtrl-C stops it.", flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from activities.housekeeping import Housekeeping
 from activities.messages import MessageActivities
 from activities.places import PlaceActivities
 from activities.plans import Plans
+from activities.seeing import Seeing
 from activities.steps import Engine, StepActivities
 from activities.waking import Waker
 from pathways.language import library
@@ -32,6 +33,7 @@ from workers.settings import Settings
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 from workflows.patient import PatientWorkflow
 
+FINISHES_WITHIN = timedelta(seconds=3)  # activities that run when a worker stops; what is cut off is run again elsewhere
 STICKY = timedelta(seconds=4)  # after a worker was killed, the first touch of a patient waits this long
 
 
@@ -47,9 +49,10 @@ class Parts:
     channel: Channel
     events: Events
     enrolments: Enrolments
+    seeing: Seeing = field(default_factory=Seeing)
 
     @classmethod
-    def make(cls, settings: Settings) -> Parts:
+    def make(cls, settings: Settings, *, seeing: Seeing | None = None) -> Parts:
         """Open what the settings name. Raises BadMasterKey."""
         settings.home.mkdir(parents=True, exist_ok=True)
         vault = Vault.from_text(settings.master_key) if settings.master_key else Vault.at(settings.home / "keys" / "master.key")
@@ -64,6 +67,7 @@ class Parts:
             _channel(settings, database, clock),
             Events(database, vault, clock),
             Enrolments(database, vault, plans, clock),
+            seeing or Seeing(),
         )
 
     def housekeeping(self, client: Client) -> Housekeeping:
@@ -79,9 +83,9 @@ class Parts:
         sticky: timedelta = STICKY,
     ) -> list[Worker]:
         """A worker for each queue that this process serves."""
-        places = PlaceActivities(self.database, self.vault, self.clock)
-        steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine())
-        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel)
+        places = PlaceActivities(self.database, self.vault, self.clock, self.seeing)
+        steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine(), self.seeing)
+        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel, self.seeing)
         served: dict[str, dict[str, Any]] = {
             PATIENTS_QUEUE: {
                 "workflows": [PatientWorkflow],
@@ -98,7 +102,7 @@ class Parts:
             Worker(
                 client,
                 task_queue=queue,
-                graceful_shutdown_timeout=timedelta(seconds=5),
+                graceful_shutdown_timeout=FINISHES_WITHIN,
                 interceptors=interceptors,
                 **served[queue],
             )

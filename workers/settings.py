@@ -1,4 +1,8 @@
-"""Settings of one installation, by environment; the defaults are the embedded stack in a folder of its own."""
+"""Settings of one installation, by environment and file; the defaults are the embedded stack in a folder of its own.
+
+Rule: what is wrong is said before anything starts. Each setting by itself is checked by ``workers.declared``; here they are
+checked against each other.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workers.declared import FLAGS, BadSetting, InForce, in_force
 
-class BadSetting(ValueError):
-    """A setting cannot be used; the message names it and says what would be right."""
+__all__ = ["BadSetting", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``home``: the folder of the embedded stack. ``temporal_address`` empty: the embedded server is started."""
+    """``home``: the folder of the embedded stack. ``temporal_address`` empty: the embedded server is started.
+
+    ``metrics_port`` 0: none are served. ``otlp_endpoint`` empty: nothing is traced.
+    """
 
     home: Path
     database_url: str = field(repr=False)
@@ -30,40 +37,77 @@ class Settings:
     twilio_from: str = ""
     twilio_base_url: str = ""
     public_url: str = ""
+    temporal_tls: bool = False
+    temporal_tls_ca: str = ""
+    temporal_tls_cert: str = ""
+    temporal_tls_key: str = ""
+    temporal_api_key: str = field(default="", repr=False)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+    otlp_endpoint: str = ""
+    log_format: str = "json"
+    log_level: str = "info"
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """From ``CAIRN_*`` variables. Raises BadSetting."""
-        env = os.environ if environment is None else environment
-        home = Path(env.get("CAIRN_HOME", "data")).resolve()
-        channel = env.get("CAIRN_CHANNEL", "sandbox")
-        if channel not in ("sandbox", "twilio"):
-            raise BadSetting(f"CAIRN_CHANNEL is {channel!r}; use sandbox or twilio")
-        settings = cls(
+    def read(cls, environment: Mapping[str, str] | None = None, *, home: str = "") -> Settings:
+        """From ``CAIRN_*`` variables and the file that CAIRN_CONFIG names; ``home``: where the installation lives when
+        nothing says. Raises BadSetting.
+        """
+        found = in_force(os.environ if environment is None else environment)
+        return _checked(cls._of(found, home))
+
+    @classmethod
+    def _of(cls, found: Mapping[str, InForce], default_home: str) -> Settings:
+        def text(name: str) -> str:
+            return found[name].value
+
+        unset = found["CAIRN_HOME"].origin == "default"
+        home = Path(default_home if unset and default_home else text("CAIRN_HOME")).resolve()
+        return cls(
             home=home,
-            database_url=env.get("CAIRN_DATABASE_URL", f"sqlite+aiosqlite:///{home / 'cairn.db'}"),
-            temporal_address=env.get("CAIRN_TEMPORAL_ADDRESS", ""),
-            namespace=env.get("CAIRN_TEMPORAL_NAMESPACE", "default"),
-            temporal_port=_port(env, "CAIRN_TEMPORAL_PORT", 7243),
-            api_host=env.get("CAIRN_API_HOST", "127.0.0.1"),
-            api_port=_port(env, "CAIRN_API_PORT", 8733),
-            master_key=env.get("CAIRN_MASTER_KEY", ""),
-            channel=channel,
-            twilio_account=env.get("TWILIO_ACCOUNT_SID", ""),
-            twilio_token=env.get("TWILIO_AUTH_TOKEN", ""),
-            twilio_from=env.get("TWILIO_FROM", ""),
-            twilio_base_url=env.get("TWILIO_BASE_URL", ""),
-            public_url=env.get("CAIRN_PUBLIC_URL", ""),
+            database_url=text("CAIRN_DATABASE_URL") or f"sqlite+aiosqlite:///{home / 'cairn.db'}",
+            temporal_address=text("CAIRN_TEMPORAL_ADDRESS"),
+            namespace=text("CAIRN_TEMPORAL_NAMESPACE"),
+            temporal_port=int(text("CAIRN_TEMPORAL_PORT")),
+            api_host=text("CAIRN_API_HOST"),
+            api_port=int(text("CAIRN_API_PORT")),
+            master_key=text("CAIRN_MASTER_KEY"),
+            channel=text("CAIRN_CHANNEL"),
+            twilio_account=text("TWILIO_ACCOUNT_SID"),
+            twilio_token=text("TWILIO_AUTH_TOKEN"),
+            twilio_from=text("TWILIO_FROM"),
+            twilio_base_url=text("TWILIO_BASE_URL"),
+            public_url=text("CAIRN_PUBLIC_URL").rstrip("/"),
+            temporal_tls=FLAGS[text("CAIRN_TEMPORAL_TLS").lower()],
+            temporal_tls_ca=text("CAIRN_TEMPORAL_TLS_CA"),
+            temporal_tls_cert=text("CAIRN_TEMPORAL_TLS_CERT"),
+            temporal_tls_key=text("CAIRN_TEMPORAL_TLS_KEY"),
+            temporal_api_key=text("CAIRN_TEMPORAL_API_KEY"),
+            metrics_host=text("CAIRN_METRICS_HOST"),
+            metrics_port=int(text("CAIRN_METRICS_PORT")),
+            otlp_endpoint=text("CAIRN_OTLP_ENDPOINT"),
+            log_format=text("CAIRN_LOG_FORMAT"),
+            log_level=text("CAIRN_LOG_LEVEL"),
         )
-        if not settings.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
-            raise BadSetting("CAIRN_DATABASE_URL must begin with sqlite+aiosqlite:/// or postgresql+asyncpg://")
-        if channel == "twilio" and not (settings.twilio_account and settings.twilio_token and settings.twilio_from):
-            raise BadSetting("CAIRN_CHANNEL=twilio needs TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM")
-        return settings
 
 
-def _port(env: Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(name, str(default))
-    if not text.isdigit() or not 0 <= int(text) <= 65535:
-        raise BadSetting(f"{name} is {text!r}; use a port number from 1 to 65535")
-    return int(text)
+def _checked(settings: Settings) -> Settings:
+    """Raises BadSetting where two settings do not go together."""
+    if not settings.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
+        raise BadSetting("CAIRN_DATABASE_URL must begin with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+    address = settings.temporal_address
+    host, colon, port = address.rpartition(":")
+    if address and not (host and colon and port.isdigit()):
+        raise BadSetting(f"CAIRN_TEMPORAL_ADDRESS is {address!r}; use host:port, such as temporal:7233")
+    if bool(settings.temporal_tls_cert) != bool(settings.temporal_tls_key):
+        raise BadSetting("CAIRN_TEMPORAL_TLS_CERT and CAIRN_TEMPORAL_TLS_KEY go together; set both, or neither for TLS alone")
+    if settings.temporal_tls_cert and settings.temporal_api_key:
+        raise BadSetting("CAIRN_TEMPORAL_API_KEY and CAIRN_TEMPORAL_TLS_CERT are both set; Temporal takes one of them")
+    if not address and (settings.temporal_api_key or settings.temporal_tls_cert or settings.temporal_tls):
+        raise BadSetting("CAIRN_TEMPORAL_TLS and API keys are for a cluster; set CAIRN_TEMPORAL_ADDRESS to its host:port")
+    if settings.channel == "twilio" and not (settings.twilio_account and settings.twilio_token and settings.twilio_from):
+        raise BadSetting("CAIRN_CHANNEL=twilio needs TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM")
+    for name, url in (("CAIRN_PUBLIC_URL", settings.public_url), ("CAIRN_OTLP_ENDPOINT", settings.otlp_endpoint)):
+        if url and not url.startswith(("http://", "https://")):
+            raise BadSetting(f"{name} is {url!r}; use an address that begins with https:// or http://")
+    return settings

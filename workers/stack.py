@@ -6,18 +6,14 @@ Rule 2: whatever ends it, everything it started is ended, in the reverse order; 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-import uvicorn
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select
 from temporalio.client import Client
 
@@ -26,30 +22,33 @@ from activities.waking import Waker
 from api.app import ApiParts, create_app
 from records.database import DatabaseNotReady, check_ready, migrate
 from records.tables import ApiKey, CareTeam, Organisation
+from workers.chores import Chores
 from workers.network import new_key, set_up_network
 from workers.parts import Parts, publish_shipped
+from workers.process import process, serving_api, serving_queues, until_stopped
 from workers.settings import Settings
-from workers.temporal import TemporalServer, connect, refuse_if_taken
+from workers.temporal import ADDRESS_FILE, TemporalServer, embedded_address, refuse_if_taken
 
-HOUSEKEEPING_EVERY = timedelta(seconds=5)
+__all__ = ["Stack", "api_parts", "embedded_address", "running", "set_up", "until_stopped", "write_keys"]
+
 KEYS_FILE = "keys/api-keys.json"
-ADDRESS_FILE = "temporal.address"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack. ``keys``: API keys by role and place, as the keys file holds them."""
+    """A running stack. ``keys_file``: API keys by role and place. ``ends``: each is over when a part of the stack is."""
 
     parts: Parts
     client: Client
     housekeeping: Housekeeping
     url: str
     keys_file: Path
+    ends: Sequence[Callable[[], Awaitable[object]]] = ()
 
     def console_url(self, page: str = "/") -> str:
-        """The console with the administrator's key in it, for the person at this machine."""
+        """The console with the coordinator's key in it, for the person at this machine."""
         keys = json.loads(self.keys_file.read_text())
-        return f"{self.url}{page}?key={keys['administrator']}"
+        return f"{self.url}{page}?key={keys['coordinator']}"
 
 
 async def set_up(parts: Parts, *, driven_from: datetime | None = None) -> None:
@@ -79,14 +78,14 @@ async def write_keys(parts: Parts) -> Path:
     async with parts.database.begin() as session:
         if (await session.scalars(select(ApiKey.hash).limit(1))).first() is not None:
             raise DatabaseNotReady(f"{file} is gone while its keys are in the database; make new ones with: cairn keys add")
-        for role in ("administrator", "coordinator", "gateway"):
+        for role in ("administrator", "coordinator", "supervisor", "auditor", "gateway"):
             keys[role] = await new_key(session, role, role, "*")
         for role in ("health_manager", "doctor"):
             teams = await session.scalars(select(CareTeam.id).order_by(CareTeam.id))
             keys[role] = {team: await new_key(session, f"{role} of {team}", role, team) for team in teams}
-        for kind in ("hospital", "pharmacy"):
+        for kind, role in (("hospital", "clinic"), ("pharmacy", "pharmacy")):
             places = await session.scalars(select(Organisation.id).where(Organisation.kind == kind).order_by(Organisation.id))
-            keys[kind] = {place: await new_key(session, place, kind, place) for place in places}
+            keys[role] = {place: await new_key(session, place, role, place) for place in places}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(json.dumps(keys, indent=2) + "\n")
@@ -100,9 +99,8 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
     ``driven_from``: a demonstration, whose time begins there and stands until it is moved.
     """
     refuse_if_taken(settings.api_host, settings.api_port, "CAIRN_API_PORT", what="API")
-    async with AsyncExitStack() as stack:
-        parts = Parts.make(settings)
-        stack.push_async_callback(parts.close)
+    async with process("up", settings, database_ready=False) as up, AsyncExitStack() as stack:
+        parts = up.parts
         await set_up(parts, driven_from=driven_from)
         keys_file = await write_keys(parts)
         address = settings.temporal_address
@@ -116,20 +114,14 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
             stack.push_async_callback(server.stop)
             address = server.address
             stack.enter_context(_address_known(settings, address))
-        client = await connect(address, settings.namespace, parts.vault)
+        client = await up.connected(address, needed=False)
         housekeeping = parts.housekeeping(client)
-        for worker in parts.workers(client):
-            await stack.enter_async_context(worker)
-        await stack.enter_async_context(_serving(parts, client, housekeeping))
+        queues = await stack.enter_async_context(serving_queues(parts.workers(client)))
+        app = create_app(api_parts(parts, client, housekeeping))
+        api = await stack.enter_async_context(serving_api(app, settings))
         await housekeeping.wake_due()
-        stack.enter_context(_looking_after(housekeeping))
-        yield Stack(parts, client, housekeeping, f"http://{settings.api_host}:{settings.api_port}", keys_file)
-
-
-def embedded_address(settings: Settings) -> str:
-    """Where the embedded server of *this* home listens, or nothing: another installation's may be at the usual port."""
-    file = settings.home / ADDRESS_FILE
-    return file.read_text().strip() if file.exists() else ""
+        await stack.enter_async_context(Chores.of(parts, client).keeper().keeping())
+        yield Stack(parts, client, housekeeping, f"http://{settings.api_host}:{settings.api_port}", keys_file, (queues, api))
 
 
 @contextlib.contextmanager
@@ -155,74 +147,6 @@ def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | 
         housekeeping=housekeeping,
         channel=parts.channel,
         public_url=parts.settings.public_url,
+        seeing=parts.seeing,
+        temporal_answers=client.service_client.check_health if client is not None else None,
     )
-
-
-@asynccontextmanager
-async def _serving(parts: Parts, client: Client, housekeeping: Housekeeping) -> AsyncIterator[None]:
-    app = create_app(api_parts(parts, client, housekeeping))
-    config = uvicorn.Config(
-        app,
-        host=parts.settings.api_host,
-        port=parts.settings.api_port,
-        log_level="warning",
-        access_log=False,  # a search is in the query string: names must not end in a log
-        lifespan="off",
-        timeout_graceful_shutdown=5,
-    )
-    server = _QuietServer(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.02)
-    if serving.done():
-        await serving
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
-
-
-class _QuietServer(uvicorn.Server):
-    """Leaves the signals to the stack, which stops everything in order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
-        yield
-
-
-@contextlib.contextmanager
-def _looking_after(housekeeping: Housekeeping):  # type: ignore[no-untyped-def]
-    scheduler = AsyncIOScheduler()
-    late = timedelta(seconds=30)
-    scheduler.add_job(
-        housekeeping.wake_due,
-        "interval",
-        seconds=HOUSEKEEPING_EVERY.total_seconds(),
-        kwargs={"late_by": late},
-        max_instances=1,
-        coalesce=True,
-    )
-    scheduler.start()
-    try:
-        yield
-    finally:
-        scheduler.shutdown(wait=False)
-
-
-async def until_stopped(also: Callable[[], Awaitable[object]] | None = None) -> None:
-    """Wait for Ctrl-C or a termination signal, or until ``also`` is over."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    stopping = asyncio.create_task(stop.wait())
-    waits: set[asyncio.Future[object]] = {stopping}  # type: ignore[arg-type]
-    if also is not None:
-        waits.add(asyncio.ensure_future(also()))
-    done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for waiting in pending:
-        waiting.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    for finished in done:
-        finished.result()

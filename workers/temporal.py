@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import sys
@@ -61,7 +62,13 @@ class TemporalServer:
             arguments += ["--db-filename", str(file)]
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                found, *arguments, stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+                found,
+                *arguments,
+                stdout=output,
+                stderr=output,
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                env={"USER": "cairn", "HOME": str(log.parent), **os.environ},  # a container's user may have no name of its own
             )
         server = cls(process, f"127.0.0.1:{port}")
         await server._ready(log)

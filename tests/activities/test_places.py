@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date, timedelta
 
 import pytest
 from installation import Installation
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from pathways.engine.events import Died, ReferralMoved, RefillMoved, VisitCompleted
 from records.database import Database
-from records.tables import EventRow, ReferralRow, RefillRow
+from records.tables import Closure, EventRow, Organisation, ReferralRow, RefillRow, Stock
 from workflows.contract import Deliver, Delivered, Handover
 
 READINGS = {
@@ -97,3 +98,84 @@ async def test_what_was_settled_is_not_given_up(installation: Installation) -> N
     given_up = await installation.places.give_up_delivery(Deliver(installation.patient, message.key, message.kind))
     assert given_up == Delivered(status="settled")
     assert (await installation.delivery(message.key)).status == "handed"
+
+
+async def _close(installation: Installation, place: str, first: date, last: date) -> None:
+    async with installation.database.begin() as session:
+        session.add(Closure(id=f"{place}/{first}", organisation_id=place, first=first, last=last))
+
+
+async def _open_again(installation: Installation) -> None:
+    async with installation.database.begin() as session:
+        await session.execute(delete(Closure))
+
+
+async def _refuse(installation: Installation, n: int) -> Delivered:
+    await installation.tell(lambda now: ReferralMoved(id=f"no/{n}", at=now, learnt=now, referral="referral#1", stage="refused"))
+    (again,) = (await installation.step((await installation.row()).last_step + 1)).handovers
+    return await installation.deliver(again)
+
+
+async def test_a_closed_hospital_is_passed_over_and_asked_once_it_opens_again(installation: Installation) -> None:
+    today = installation.now.date()
+    await _close(installation, "h0", today, today)
+    await installation.deliver(await _referred(installation))
+    assert [place for place, _ in await _referrals(installation)] == ["h1"]
+    await _open_again(installation)
+    assert await _refuse(installation, 1) == Delivered(learnt=False, status="handed")
+    assert [place for place, _ in await _referrals(installation)] == ["h0", "h1"]
+    assert await _refuse(installation, 2) == Delivered(learnt=True, status="handed"), "nobody is asked twice"
+    assert len(await _referrals(installation)) == 2
+
+
+async def test_a_hospital_that_closes_after_it_was_asked_does_not_make_another_one_be_skipped(installation: Installation) -> None:
+    await installation.deliver(await _referred(installation))
+    today = installation.now.date()
+    await _close(installation, "h0", today, today + timedelta(days=7))
+    await _refuse(installation, 1)
+    assert [place for place, _ in await _referrals(installation)] == ["h0", "h1"]
+
+
+async def test_only_the_days_of_a_closure_count_both_inclusive(installation: Installation) -> None:
+    today = installation.now.date()
+    await _close(installation, "h0", today - timedelta(days=9), today - timedelta(days=1))
+    await _close(installation, "h0", today + timedelta(days=1), today + timedelta(days=9))
+    await installation.deliver(await _referred(installation))
+    assert [place for place, _ in await _referrals(installation)] == ["h0"]
+
+
+async def test_where_every_hospital_is_closed_it_is_learnt(installation: Installation) -> None:
+    today = installation.now.date()
+    async with installation.database.begin() as session:
+        for hospital in ("h0", "h1"):
+            (await session.get_one(Organisation, hospital)).parent_id = "centre-1"
+    await _close(installation, "centre-1", today, today)
+    referral = await _referred(installation)
+    assert await installation.deliver(referral) == Delivered(learnt=True, status="handed")
+    await installation.step((await installation.row()).last_step + 1)
+    assert "place_referral" in str((await installation.state())["tasks"])
+
+
+async def test_a_hospital_of_another_network_is_never_asked(installation: Installation) -> None:
+    async with installation.database.begin() as session:
+        (await session.get_one(Organisation, "h0")).network_id = "elsewhere"
+    await installation.deliver(await _referred(installation))
+    assert [place for place, _ in await _referrals(installation)] == ["h1"]
+
+
+@pytest.mark.parametrize(
+    ("available", "until", "asked"),
+    [(False, None, "p1"), (False, 90, "p1"), (False, 0, "p0"), (False, -1, "p0"), (True, None, "p0")],
+)
+async def test_a_pharmacy_that_lacks_the_medicine_is_passed_over_until_its_day(
+    installation: Installation, available: bool, until: int | None, asked: str
+) -> None:
+    refill = await installation.until("refill")
+    day = None if until is None else installation.now.date() + timedelta(days=until)
+    async with installation.database.begin() as session:
+        row = Stock(pharmacy_id="p0", medicine="amlodipine", available=available, until=day, changed=installation.now)
+        other = Stock(pharmacy_id="p1", medicine="metformin", available=False, until=None, changed=installation.now)
+        session.add_all([row, other])
+    await installation.deliver(refill)
+    async with installation.database.reading() as session:
+        assert list(await session.scalars(select(RefillRow.pharmacy_id))) == [asked]

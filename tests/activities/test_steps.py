@@ -196,8 +196,9 @@ class Started(Waker):
 
     at: dict[str, int]
 
-    async def wake(self, patient: str, *, next_step: int = 1) -> None:
+    async def start(self, patient: str, *, next_step: int = 1) -> bool:
         self.at[patient] = next_step
+        return True
 
 
 async def test_when_temporals_memory_is_lost_everybody_starts_where_something_was_still_to_be_handed_over(

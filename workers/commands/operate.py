@@ -1,31 +1,29 @@
-"""``cairn up``, ``run``, ``worker``, ``api``, ``db``, ``keys``, ``recover``: what an operator types."""
+"""``cairn up``, ``run``, ``worker``, ``api``, ``settings``, ``db``, ``recover``: what an operator types."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 import sys
-from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
-import uvicorn
 
+from activities.recovery import Progress, Recovery
+from activities.waking import Waker
 from api.app import create_app
-from records.database import check_ready, migrate
+from records.database import migrate
+from workers.declared import in_force
 from workers.demonstration import demonstrate
-from workers.network import new_key
 from workers.parts import Parts
+from workers.process import logged, process, serving_api, serving_queues, until_stopped
 from workers.settings import BadSetting, Settings
-from workers.stack import api_parts, embedded_address, running, until_stopped
-from workers.temporal import connect, refuse_if_taken
+from workers.stack import api_parts, running
+from workers.temporal import refuse_if_taken, temporal_address
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 
 database = typer.Typer(no_args_is_help=True, help="The database's revision.")
-keys = typer.Typer(no_args_is_help=True, help="Master key and API keys.")
 ALL_QUEUES = (PATIENTS_QUEUE, *QUEUES.values())
 
 
@@ -33,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the operator's commands."""
     for command in (up, run, worker, api, recover):
         app.command()(command)
+    app.command("settings")(settings_)
 
 
 def up() -> None:
@@ -41,9 +40,10 @@ def up() -> None:
 
 
 async def _up(settings: Settings) -> None:
+    logged("up", settings)
     async with running(settings) as stack:
         print(f"Cairn is up: {stack.console_url()}\nAPI keys: {stack.keys_file}\nCtrl-C stops it.", flush=True)
-        await until_stopped()
+        await until_stopped(*stack.ends)
         print("Stopping.", flush=True)
 
 
@@ -56,8 +56,8 @@ def run(
 ) -> None:
     """Bring a living community up and play a year of it: enrolled, reminded, seen, referred, refilled, chased."""
     begin = datetime.combine(date.fromisoformat(start), datetime.min.time(), UTC)
-    home = os.environ.get("CAIRN_HOME", "data/community")
-    settings = Settings.read({**os.environ, "CAIRN_HOME": home})
+    settings = Settings.read(home="data/community")
+    logged("up", settings, briefly=True)
     code = asyncio.run(
         demonstrate(settings, patients=patients, begin=begin, end=begin + timedelta(days=days), seed=seed, stay=stay)
     )
@@ -77,15 +77,12 @@ def worker(
 
 
 async def _worker(settings: Settings, queues: tuple[str, ...]) -> None:
-    async with AsyncExitStack() as stack:
-        parts = Parts.make(settings)
-        stack.push_async_callback(parts.close)
-        await check_ready(parts.database)
-        client = await connect(_address(settings), settings.namespace, parts.vault)
-        for one in parts.workers(client, queues):
-            await stack.enter_async_context(one)
-        print(f"serving {', '.join(queues)}", flush=True)
-        await until_stopped()
+    logged("worker", settings)
+    async with process("worker", settings) as one:
+        client = await one.connected(temporal_address(settings))
+        async with serving_queues(one.parts.workers(client, queues)) as failed:
+            print(f"serving {', '.join(queues)}", flush=True)
+            await until_stopped(failed)
 
 
 def api() -> None:
@@ -94,35 +91,45 @@ def api() -> None:
 
 
 async def _api(settings: Settings) -> None:
+    logged("api", settings)
     refuse_if_taken(settings.api_host, settings.api_port, "CAIRN_API_PORT", what="API")
-    parts = Parts.make(settings)
-    try:
-        await check_ready(parts.database)
-        client = await connect(_address(settings), settings.namespace, parts.vault, lazy=True)
-        app = create_app(api_parts(parts, client, parts.housekeeping(client)))
-        config = uvicorn.Config(app, host=settings.api_host, port=settings.api_port, log_level="warning", access_log=False)
-        await uvicorn.Server(config).serve()
-    finally:
-        await parts.close()
+    async with process("api", settings) as one:
+        client = await one.connected(temporal_address(settings), needed=False, lazy=True)
+        app = create_app(api_parts(one.parts, client, one.parts.housekeeping(client)))
+        async with serving_api(app, settings) as ended:
+            print(f"serving http://{settings.api_host}:{settings.api_port}", flush=True)
+            await until_stopped(ended)
 
 
-def recover() -> None:
-    """The Temporal cluster was lost for good: start every living patient again from the database."""
-    asyncio.run(_recover(Settings.read()))
+def recover(
+    rate: Annotated[float, typer.Option(min=0.1, help="How many patients a second are started at most.")] = 200.0,
+    after: Annotated[str, typer.Option(help="Go on behind this patient's id, as a stopped recovery said.")] = "",
+) -> None:
+    """The Temporal cluster was lost for good: start every living patient again from the database. May be run again."""
+    asyncio.run(_recover(Settings.read(), rate, after))
 
 
-async def _recover(settings: Settings) -> None:
-    parts = Parts.make(settings)
-    try:
-        await check_ready(parts.database)
-        client = await connect(_address(settings), settings.namespace, parts.vault)
-        print(f"{await parts.housekeeping(client).start_all()} patients started from the database")
-    finally:
-        await parts.close()
+async def _recover(settings: Settings, rate: float, after: str) -> None:
+    logged("recover", settings, briefly=True)
+    async with process("recover", settings) as one:
+        client = await one.connected(temporal_address(settings))
+        print("Starting every living patient whose workflow does not run; a second run changes nothing.", flush=True)
+        done = await Recovery(one.parts.database, Waker(client), rate).start_all(after=after, tell=_told)
+        print(f"{done.looked_at} patients looked at: {done.started} started, {done.looked_at - done.started} ran already")
 
 
-def _address(settings: Settings) -> str:
-    return settings.temporal_address or embedded_address(settings) or f"127.0.0.1:{settings.temporal_port}"
+def _told(progress: Progress) -> None:
+    print(f"  {progress.looked_at} patients, {progress.started} started; behind {progress.after}", flush=True)
+
+
+def settings_() -> None:
+    """Every setting that is in force, where it comes from, and what it is; secrets are masked."""
+    found = in_force(os.environ)
+    Settings.read()  # what does not go together is said, too
+    width = max(len(name) for name in found)
+    for name, one in found.items():
+        value = one.shown or f"({one.setting.told_default})"
+        print(f"{name:{width}}  {value}  [{one.origin}]  {one.setting.what}")
 
 
 @database.command("upgrade")
@@ -136,32 +143,5 @@ async def _db_upgrade(settings: Settings, revision: str) -> None:
     try:
         await migrate(parts.database, revision)
         print("the database is up to date" if revision == "head" else f"the database is at {revision}")
-    finally:
-        await parts.close()
-
-
-@keys.command("master")
-def keys_master() -> None:
-    """Print a fresh master key for CAIRN_MASTER_KEY. Keep it: without it nobody's data opens again."""
-    print(base64.b64encode(os.urandom(32)).decode())
-
-
-@keys.command("add")
-def keys_add(
-    name: Annotated[str, typer.Argument(help="For whom.")],
-    role: Annotated[str, typer.Option(help="administrator, coordinator, health_manager, doctor, hospital, pharmacy, gateway.")],
-    place: Annotated[str, typer.Option(help="A care team, hospital or pharmacy; * for the whole network.")] = "*",
-) -> None:
-    """Make an API key; it is shown this once, only its hash is kept."""
-    asyncio.run(_keys_add(Settings.read(), name, role, place))
-
-
-async def _keys_add(settings: Settings, name: str, role: str, place: str) -> None:
-    parts = Parts.make(settings)
-    try:
-        await check_ready(parts.database)
-        async with parts.database.begin() as session:
-            key = await new_key(session, name, role, place)
-        print(json.dumps({"name": name, "role": role, "place": place, "key": key}))
     finally:
         await parts.close()

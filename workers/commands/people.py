@@ -16,10 +16,13 @@ from activities.housekeeping import Housekeeping
 from activities.waking import Waker
 from pathways.engine import calendar
 from records.intake import Intake, Refused, read_path
+from workers.commands.access import written_down
 from workers.parts import Parts
 from workers.settings import Settings
 from workers.stack import embedded_address, set_up
 from workers.temporal import connect
+
+SHOWN_AT_ONCE = 100  # lines; whose records they tell of is written down first
 
 SAID = {
     "enrolled": "enrolled",
@@ -52,14 +55,23 @@ async def _enrol(paths: list[Path], *, quiet: bool) -> int:
         async with parts.database.reading() as session:
             today = calendar.local_day(await parts.clock.now(session), "UTC")
         counts: Counter[str] = Counter()
-        for found in _all(paths, today):
-            if isinstance(found, Refused):
-                counts["refused"] += 1
-                print(found, file=sys.stderr)
-                continue
-            outcome = await parts.enrolments.enrol(found)
-            counts[outcome.status] += 1
-            print("\n".join(told(outcome, quiet=quiet)))
+        held: list[str] = []
+        async with written_down(parts, "patients.enrol") as so_far:
+            for found in _all(paths, today):
+                if isinstance(found, Refused):
+                    counts["refused"] += 1
+                    print(found, file=sys.stderr)
+                    continue
+                outcome = await parts.enrolments.enrol(found)
+                counts[outcome.status] += 1
+                held += told(outcome, quiet=quiet)
+                if len(held) >= SHOWN_AT_ONCE:
+                    await so_far()
+                    print("\n".join(held), flush=True)
+                    held.clear()
+            await so_far()
+            if held:
+                print("\n".join(held), flush=True)
         await _wake(parts)
         print(", ".join(f"{status.replace('_', ' ')} {count}" for status, count in sorted(counts.items())) or "nobody found")
         return counts["refused"]

@@ -165,15 +165,15 @@ class Patients:
             case "moves" if day == on:
                 self._write(person, at, "move", self._new_home(person))
             case "dies" if day == on:
-                self._write(person, at, "life", {"what": "died"})
+                self._write(person, at, "died", {})
             case "moves_away" if day == on:
-                self._write(person, at, "life", {"what": "moved_away"})
+                self._write(person, at, "moved-away", {})
             case "travels" if day == on and person.life == "active":
-                self._write(person, at, "life", {"what": "paused", "until": (day + AWAY_FOR).isoformat()})
+                self._write(person, at, "pause", {"until": (day + AWAY_FOR).isoformat()})
             case "in_hospital" if day == on and person.life == "active":
-                self._write(person, at, "life", {"what": "hospitalised"})
+                self._write(person, at, "hospitalised", {})
             case "in_hospital" if day >= on + IN_HOSPITAL_FOR and person.life == "in_hospital":
-                self._write(person, at, "life", {"what": "discharged"})
+                self._write(person, at, "discharged", {})
             case _:
                 pass
 

@@ -1,0 +1,85 @@
+"""Settling what hangs: messages of which nobody knows whether they went out, and deliveries that no workflow hands over.
+
+Rule 1: the provider is asked; nothing is sent from here. What may be sent, the patient's own workflow sends.
+Rule 2: a message that nobody can tell of stays *unknown* and is asked about again for some days; a person was told at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+
+from activities.channels.port import ChannelError
+from activities.messages import MessageActivities
+from activities.recovery import Recovery
+from activities.waking import Waker
+from records.clock import Clock
+from records.database import Database
+from records.tables import Delivery, Patient
+from workflows.contract import Deliver
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """``after``: how long an attempt or a plan is left to the patient's workflow; ``asked_for``: how long the provider is asked
+    about a message that it could not tell of. All times are those of the installation's clock.
+    """
+
+    database: Database
+    clock: Clock
+    messages: MessageActivities
+    waker: Waker
+    after: timedelta = timedelta(minutes=10)
+    asked_for: timedelta = timedelta(days=3)
+    limit: int = 200
+
+    async def settle(self) -> Mapping[str, int]:
+        """Ask about every message in doubt; answers how many became what. Raises NotWoken where Temporal is away."""
+        counts: Counter[str] = Counter()
+        to_wake: dict[str, int] = {}
+        for asked in await self._in_doubt():
+            try:
+                settled = await self.messages.settle_doubt(asked)
+            except ChannelError:
+                counts["not_answered"] += 1
+                continue  # the next round asks again; one refusal is no reason to leave the others
+            counts[settled.status] += 1
+            if settled.learnt or settled.status == "planned":
+                to_wake[asked.patient] = await self._next_step(asked.patient)
+        for patient, next_step in to_wake.items():
+            await self.waker.wake(patient, next_step=next_step)
+        return counts
+
+    async def start_missing(self) -> int:
+        """Start the workflow of whoever has something planned that has long not been handed over, where none runs."""
+        async with self.database.reading() as session:
+            now = await self.clock.now(session)
+            hanging = (
+                select(Delivery.patient_id)
+                .where(Delivery.status.in_(("planned", "attempting")), Delivery.planned <= now - self.after)
+                .order_by(Delivery.planned)
+                .limit(self.limit)
+            )
+            patients = list(dict.fromkeys(await session.scalars(hanging)))
+        return await Recovery(self.database, self.waker).start(patients) if patients else 0
+
+    async def _in_doubt(self) -> list[Deliver]:
+        async with self.database.reading() as session:
+            now = await self.clock.now(session)
+            left = (Delivery.status == "attempting") & (Delivery.attempted_at <= now - self.after)
+            unknown = (Delivery.status == "unknown") & (Delivery.planned >= now - self.asked_for)
+            rows = await session.execute(
+                select(Delivery.patient_id, Delivery.key)
+                .where(Delivery.kind == "message", Delivery.status.in_(("attempting", "unknown")), or_(left, unknown))
+                .order_by(Delivery.planned)
+                .limit(self.limit)
+            )
+            return [Deliver(patient, key, "message") for patient, key in rows]
+
+    async def _next_step(self, patient: str) -> int:
+        async with self.database.reading() as session:
+            return (await session.scalar(select(Patient.last_step).where(Patient.id == patient)) or 0) + 1

@@ -1,0 +1,126 @@
+"""What housekeeping does, how often, and how late each may be before somebody should look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from temporalio.client import Client
+
+from activities.doubts import Doubts
+from activities.integrity import Integrity
+from activities.messages import MessageActivities
+from activities.seeing.counting import count_waiting
+from activities.waking import Waker
+from records.audit import AuditLog, verify
+from records.clock import system_time
+from records.figures import TeamFigures, keep
+from records.lease import Lease
+from records.tables import ApiKey, Idempotency, JobRow
+from workers.keeping import LEASE, Job, Keeper
+from workers.parts import Parts
+
+LATE_BY = timedelta(seconds=30)  # what is due is the workflows' own business so long
+KEPT_IDEMPOTENCY = timedelta(days=30)
+KEPT_SESSIONS = timedelta(days=7)
+RE_READ = timedelta(hours=1)
+BACKUP = "backup"
+
+EVERY = {
+    "wake": timedelta(seconds=5),
+    "count": timedelta(seconds=15),
+    "doubts": timedelta(minutes=1),
+    "start": timedelta(minutes=10),
+    "figures": timedelta(minutes=5),
+    "expire": timedelta(hours=1),
+    "integrity": timedelta(hours=1),
+    "audit": timedelta(hours=1),
+}
+
+
+class AuditBroken(RuntimeError):
+    """The audit log does not hold; `cairn audit verify` says where."""
+
+
+@dataclass(frozen=True)
+class Chores:
+    """The jobs, over the parts of one process."""
+
+    parts: Parts
+    client: Client
+    log: AuditLog
+
+    @classmethod
+    def of(cls, parts: Parts, client: Client) -> Chores:
+        """Over ``parts``, with a chain of its own in the audit log."""
+        return cls(parts, client, AuditLog.of(parts.database, parts.vault))
+
+    def jobs(self) -> list[Job]:
+        """Every job, the most urgent first."""
+        return [Job(name, every, getattr(self, name)) for name, every in EVERY.items()]
+
+    def keeper(self) -> Keeper:
+        """Runs them while it holds the lease."""
+        return Keeper(Lease(self.parts.database, LEASE), self.jobs(), self.parts.seeing)
+
+    async def wake(self) -> str:
+        """Wake everybody with an event untaken or a moment that has come and gone."""
+        return f"woken {await self.parts.housekeeping(self.client).wake_due(late_by=LATE_BY)}"
+
+    async def count(self) -> str:
+        """Count what waits, for the metrics; tell them when the last backup was made."""
+        counts = await count_waiting(self.parts.database, self.parts.clock, self.parts.seeing.metrics)
+        async with self.parts.database.reading() as session:
+            backups = await session.execute(select(JobRow.name, JobRow.succeeded).where(JobRow.name == BACKUP))
+            for _, succeeded in backups:
+                self.parts.seeing.metrics.backup_last_success.labels("database").set(succeeded.timestamp())
+        return ", ".join(f"{what} {count}" for what, count in counts.items())
+
+    async def doubts(self) -> str:
+        """Ask about messages of which nobody knows whether they went out."""
+        counts = await self._doubts().settle()
+        return ", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "none"
+
+    async def start(self) -> str:
+        """Start the workflow of whoever waits for a delivery and has none."""
+        return f"started {await self._doubts().start_missing()}"
+
+    async def figures(self) -> str:
+        """Count by care team."""
+        async with self.parts.database.reading() as session:
+            now = await self.parts.clock.now(session)
+            made = await TeamFigures(session, now).make()
+        async with self.parts.database.begin() as session:
+            return f"teams {await keep(session, made, now=now)}"
+
+    async def expire(self) -> str:
+        """Forget used idempotency keys and the tokens of those who signed in long ago; API keys stay, to be accounted for."""
+        now = system_time()
+        async with self.parts.database.begin() as session:
+            await session.execute(delete(Idempotency).where(Idempotency.at < now - KEPT_IDEMPOTENCY))
+            over = ApiKey.account_id.is_not(None) & (ApiKey.expires < now - KEPT_SESSIONS)
+            await session.execute(delete(ApiKey).where(over))
+        return "done"
+
+    async def integrity(self) -> str:
+        """Look at some patients for what must hold of each."""
+        look = await Integrity(self.parts.database, self.parts.clock, Waker(self.client)).look()
+        for broken in look.broken:
+            self.parts.seeing.log.error("integrity_broken", patient=broken.patient, what=broken.what)
+        return f"looked at {look.looked_at}, broken {len(look.broken)}, started {look.started}, faults {look.faults}"
+
+    async def audit(self) -> str:
+        """Verify what was written since all was last well. Raises AuditBroken, again and again until somebody has mended it."""
+        async with self.parts.database.reading() as session:
+            last = await session.get(JobRow, "audit")
+        verdict = await verify(self.parts.database, self.log.key, since=last.succeeded - RE_READ if last else None)
+        self.parts.seeing.metrics.audit_breaks.set(len(verdict.broken))
+        if verdict.broken:
+            raise AuditBroken(f"{len(verdict.broken)} entries do not hold; see: cairn audit verify")
+        return f"entries {verdict.entries}, chains {verdict.chains}, witnessed {await self.log.witness()}"
+
+    def _doubts(self) -> Doubts:
+        parts = self.parts
+        messages = MessageActivities(parts.database, parts.vault, parts.plans, parts.clock, parts.channel, parts.seeing)
+        return Doubts(parts.database, parts.clock, messages, Waker(self.client))
