@@ -1,7 +1,7 @@
-"""All benchmarks, each in a process of its own: ``python -m bench [--quick] [--record]``.
+"""All benchmarks, each in a process of its own: ``python -m bench [--quick] [--record]``; or a city: ``python -m bench city``.
 
 ``--quick`` is a short try with fewer patients; ``--record`` writes what was printed below the last
-heading of ``bench/README.md``.
+heading of ``bench/README.md``. The city takes half an hour of its own and has a heading of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).with_name("README.md")
+CITY = "city"
 HEADING = "## Last results\n"
 ALL: dict[str, tuple[str, ...]] = {
     "engine": (),
@@ -29,7 +30,18 @@ def with_results(page: str, results: str) -> str:
     return f"{above}{heading}\n{results.strip()}\n"
 
 
+def with_section(page: str, heading: str, results: str) -> str:
+    """``page`` with what stands below ``heading``, up to the next heading, replaced. Raises ValueError where it is missing."""
+    above, found, below = page.partition(heading)
+    if not found:
+        raise ValueError(f"{README.name} has no line {heading.strip()!r}; put it back where the results belong")
+    _, following, rest = below.partition("\n## ")
+    return f"{above}{heading}\n{results.strip()}\n{following}{rest}"
+
+
 def main() -> int:
+    if sys.argv[1:2] == [CITY]:
+        return subprocess.run([sys.executable, "-m", "bench.city", *sys.argv[2:]], check=False).returncode
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true")
     options.add_argument("--record", action="store_true")

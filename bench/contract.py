@@ -30,7 +30,7 @@ CHECKS = (
 COUNTED = "/counted"
 #: Who asks for what: together they ask for everything.
 CALLERS = {
-    "coordinator": r"^/api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holidays|pathways|overview|sandbox|clock|me)",
+    "coordinator": r"^/api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holidays|pathways|overview|sandbox|me)",
     "administrator": r"^/api/v1/(places|teams|keys|accounts|sessions|closures|holidays|me)",
     "auditor": r"^/api/v1/(audit|pathways|me)",
     "hospital-1": r"^/api/v1/referrals",

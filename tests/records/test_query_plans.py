@@ -1,0 +1,292 @@
+"""No query costs more because the city grows: every read route's and every periodic query is explained over a filled database.
+
+On PostgreSQL each statement is run with EXPLAIN ANALYZE, and what every scan of a growing table really read is held against what
+the caller's page, team or centre explains. SQLite does not count; there a scan without an index is refused, and so is one by an
+index that nothing ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from plans import GROWING, Asked, Listener, short, too_much
+from sqlalchemy import event, insert
+
+sys.path.append(str(Path(__file__).parents[2]))  # the benchmarks are not part of what is installed
+
+from activities.doubts import Doubts
+from activities.housekeeping import Housekeeping
+from activities.integrity import Integrity
+from activities.messages import MessageActivities
+from activities.recovery import Recovery
+from activities.seeing import Seeing
+from activities.seeing.counting import count_waiting
+from activities.waking import NotWoken, Waker
+from bench.citizens import COMMON, RARE, City, Rows, phone_of
+from bench.filling import MASTER, Size, begin, copy_in, postgres_at, set_up, write_in
+from bench.served import NoChannel, app_over
+from records.audit import AuditLog
+from records.clock import Clock
+from records.database import Database
+from records.figures import TeamFigures
+from records.tables import Account, AuditRow, AuditSubject, Idempotency
+from records.vault import Vault
+
+SIZE = Size(patients=4000, tasks=20_000, per_team=100)
+TEAMS, OF_A_CENTRE = len(SIZE.teams), 1 / len(SIZE.centres)
+SHOWN = 10  # rows of a page
+#: Rows of a growing table that such a page explains: each is shown with a few rows of its own, and of two conditions that no one
+#: index knows together (a name and a tag), one is walked and the other looked at.
+PAGE = 1500
+#: Who asks, and how much of the city is theirs.
+CALLERS: Mapping[str, float] = {
+    "manager-of-team-1": 1 / TEAMS,
+    "centre": OF_A_CENTRE,
+    "coordinator": 0,  # everybody is theirs, so that only the page explains what is read
+    "clinic": 1 / 20,
+    "pharmacy": 1 / 50,
+    "supervisor": 0,
+    "auditor": 0,
+    "administrator": 0,
+}
+
+#: How a list is asked besides plainly; by the route's path.
+ASKED: Mapping[str, Sequence[Mapping[str, str]]] = {
+    "/patients": (
+        {"search": COMMON},
+        {"search": RARE},
+        {"search": f"{COMMON} 秀"},
+        {"search": phone_of(7)},
+        {"tag": "red"},
+        {"life": "active"},
+        {"tag": "red", "life": "active", "search": COMMON},
+    ),
+    "/tasks": (
+        {"kind": "home_visit"},
+        {"kind": "confirm_referral"},
+        {"by": "doctor"},
+        {"status": "any"},
+        {"status": "any", "kind": "confirm_referral"},
+        {"status": "done"},
+        {"claimed": "me"},
+        {"claimed": "nobody"},
+        {"overdue": "true"},
+        {"team": "team-1"},
+    ),
+    "/worklist": ({"team": "team-1"},),
+    "/referrals": ({"stage": "requested"}, {"stage": "completed"}, {"urgency": "urgent"}, {"open": "true"}, {"open": "false"}),
+    "/refills": ({"stage": "requested"}, {"stage": "dispensed"}, {"open": "true"}, {"open": "false"}),
+}
+
+#: What these show is not in our tables.
+OUTSIDE = frozenset({"/sandbox/messages"})
+
+#: Who may read more, and why.
+EXCUSED: Mapping[str, str] = {
+    "figures": "counts every care team, once in five minutes and in a process of its own, so that no page counts",
+    "audit on sqlite": "once an hour; SQLite prefers the log's key, in the order of its groups, and a laptop's log is short",
+}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    """Everybody of a small city."""
+    database = Database.open(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('models')}/cairn.db")
+
+    async def models() -> City:
+        try:
+            return await begin(database, SIZE, today=datetime.now(UTC).date())
+        finally:
+            await database.close()
+
+    city = asyncio.run(models())
+    return replace(city, open_share=0.1, per_referral=1, per_refill=1, per_messages=2).people(0, SIZE.patients, SIZE.patients)
+
+
+@pytest.fixture
+async def city(database: Database, people: Rows) -> Database:
+    """A filled database; PostgreSQL's statistics are made, SQLite has none, as with a user of it."""
+    await set_up(database, SIZE)
+    url = database.engine.url.render_as_string(hide_password=False)
+    await _audited(database, [row[0] for row in people["patient"]])
+    if database.is_sqlite:
+        assert database.engine.url.database is not None
+        write_in(database.engine.url.database, people)
+    else:
+        await copy_in(url, people)
+        async with postgres_at(url) as postgres:
+            await postgres.execute("VACUUM (ANALYZE)")
+    return database
+
+
+async def _audited(database: Database, patients: Sequence[str]) -> None:
+    now = datetime.now(UTC)
+    entry: dict[str, object] = {
+        "chain": "a",
+        "who": "key-centre",
+        "role": "health_manager",
+        "place": "centre-1",
+        "action": "patients.read",
+    }
+    entry |= {"record": "", "status": 200, "request": "r", "previous": "p", "hash": "h"}
+    rows = [{**entry, "seq": n, "at": now - timedelta(minutes=n), "patients": [p]} for n, p in enumerate(patients, 1)]
+    used = [
+        {"caller": "key-centre", "key": str(n), "fingerprint": "f", "event_id": "", "at": row["at"]} for n, row in enumerate(rows)
+    ]
+    async with database.begin() as session:
+        await session.execute(insert(AuditRow), rows)
+        subjects = [{"patient_id": p, "chain": "a", "seq": n} for n, p in enumerate(patients, 1)]
+        await session.execute(insert(AuditSubject), subjects)
+        await session.execute(insert(Idempotency), used)
+        session.add(
+            Account(id="account", login="somebody", name="", password_hash="x", role="supervisor", place="network", created=now)
+        )
+
+
+async def test_no_read_route_and_no_periodic_query_costs_more_because_the_city_grows(city: Database, people: Rows) -> None:
+    listener = Listener()
+    event.listen(city.engine.sync_engine, "before_cursor_execute", listener)
+    unanswered = await _ask_all(city, people, listener)
+    await _keep_house(city, listener)
+    event.remove(city.engine.sync_engine, "before_cursor_execute", listener)
+
+    careless = Asked("nobody", "SELECT patient_id FROM task WHERE outcome = 'unheard of'", (), 0)
+    assert await too_much(city, careless, _most(careless, people)), "a query that reads every task was not noticed"
+    refused = []
+    for asked in listener.heard.values():
+        if asked.where in EXCUSED or f"{asked.where} on {city.engine.dialect.name}" in EXCUSED:
+            continue
+        refused += [
+            f"{asked.where}: {why}\n    {short(asked.statement)}" for why in await too_much(city, asked, _most(asked, people))
+        ]
+    assert not refused, f"{len(refused)} queries grow with a table:\n" + "\n".join(refused)
+    assert not unanswered, "routes that showed nobody anything: " + ", ".join(unanswered)
+
+
+async def _ask_all(city: Database, people: Rows, listener: Listener) -> list[str]:
+    """Every GET route, by every caller, plainly and as ``ASKED``; answers those that nobody was shown anything by."""
+    app = app_over(city)
+    known = _known(people)
+    unanswered = []
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://cairn.test") as http:
+        for path, described in app.openapi()["paths"].items():
+            get = described.get("get")
+            short = path.removeprefix("/api/v1")
+            if get is None or short == path or _streams(get) or short in OUTSIDE:
+                continue
+            for query in ({}, *ASKED.get(short, ())):
+                statuses = [
+                    await _ask(http, listener, path.format_map(known), {**_needed(get, known), **query}, caller, share)
+                    for caller, share in CALLERS.items()
+                ]
+                if 200 not in statuses:
+                    unanswered.append(f"{path} {dict(query)} {sorted(set(statuses))}")
+    return unanswered
+
+
+async def _ask(http: httpx.AsyncClient, listener: Listener, path: str, query: Mapping[str, str], caller: str, share: float) -> int:
+    with listener.while_asking(f"GET {path} {dict(query)} as {caller}", share):
+        answer = await http.get(path, params=dict(query), headers={"Authorization": f"Bearer {caller}"})
+    if answer.status_code == 200 and (after := _next(answer)):
+        with listener.while_asking(f"GET {path} {dict(query)}, the next page, as {caller}", share):
+            answer = await http.get(path, params={**query, "after": after}, headers={"Authorization": f"Bearer {caller}"})
+    return answer.status_code
+
+
+def _next(answer: httpx.Response) -> str | None:
+    body = answer.json() if answer.headers["content-type"].startswith("application/json") else None
+    return cast(str | None, body.get("next")) if isinstance(body, dict) else None
+
+
+def _streams(get: Mapping[str, Any]) -> bool:
+    return "text/event-stream" in get["responses"].get("200", {}).get("content", {})
+
+
+class _Known(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        raise AssertionError(f"a route has a new path parameter {name!r}: say in _known what it may be")
+
+
+def _known(people: Rows) -> _Known:
+    patient = next(row[0] for row in people["patient"] if row[1] == "team-1")
+    return _Known(
+        patient_id=patient,
+        referral_id=patient,
+        refill_id=patient,
+        name="hypertension",
+        version=people["enrolment"][0][2],
+        key=next(row[1] for row in people["task"] if row[0] == patient),
+        team="team-1",
+        team_id="team-1",
+        place="centre-1",
+        place_id="centre-1",
+        calendar="CN",
+        year="2026",
+        day="2026-10-01",
+        closure_id="c",
+        key_id="key-centre",
+        account_id="account",
+        pharmacy_id="pharmacy-1",
+        medicine="amlodipine",
+    )
+
+
+def _needed(get: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
+    asked = [parameter for parameter in get.get("parameters", ()) if parameter["in"] == "query"]
+    needed = {parameter["name"]: known[parameter["name"]] for parameter in asked if parameter.get("required")}
+    return needed | ({"limit": str(SHOWN)} if any(parameter["name"] == "limit" for parameter in asked) else {})
+
+
+class _Nobody:
+    """Temporal is away."""
+
+    async def wake(self, patient: str, *, next_step: int = 1) -> None:
+        raise NotWoken("away")
+
+    async def start(self, patient: str, *, next_step: int = 1) -> bool:
+        raise NotWoken("away")
+
+
+async def _keep_house(city: Database, listener: Listener) -> None:
+    clock, vault, nobody = Clock(), Vault(MASTER), cast(Waker, _Nobody())
+    app = app_over(city)
+    parts = app.state.parts
+    messages = MessageActivities(city, vault, parts.plans, clock, cast(Any, NoChannel()))
+    doubts = Doubts(city, clock, messages, nobody)
+    log = AuditLog.of(city, vault)
+    house = Housekeeping(city, clock, nobody)
+
+    async def figures() -> None:
+        async with city.reading() as session:
+            await TeamFigures(session, datetime.now(UTC)).make()
+
+    jobs: dict[str, Callable[[], Awaitable[object]]] = {
+        "wake": partial(house.wake_due, late_by=timedelta(seconds=30)),
+        "settled": house.pulse,
+        "count": partial(count_waiting, city, clock, Seeing().metrics),
+        "doubts": doubts.settle,
+        "start": doubts.start_missing,
+        "figures": figures,
+        "integrity": Integrity(city, clock, None, sample=SHOWN).look,
+        "audit": log.witness,
+        "recover": Recovery(city, nobody, page=200).start_all,
+    }
+    await log.witness()  # the first looks at everything that there is
+    for name, run in jobs.items():
+        with listener.while_asking(name, 0), contextlib.suppress(NotWoken, RuntimeError):
+            await run()
+
+
+def _most(asked: Asked, people: Rows) -> dict[str, float]:
+    """How many rows of each growing table the page and the caller's share of the city explain."""
+    return {table: PAGE + asked.share * len(people.get(table, ())) for table in GROWING}
