@@ -17,8 +17,12 @@ from pathways.engine.commands import Command
 from pathways.serial import dump_command
 from records.bookings import Bookings
 from records.tables import Delivery, Patient, TaskRow
+from records.tasks import not_needed
 from records.vault import PersonVault
 from workflows.contract import Handover
+
+#: What a team sees of a patient's step on its worklist.
+ON_THE_WORKLIST = (commands.OpenTask, commands.CloseTask, commands.BookVisit, commands.ReleaseVisit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,6 @@ class Outbox:
         )
 
     async def _close_task(self, command: commands.CloseTask) -> None:
-        task = await self.session.get(TaskRow, (self.patient.id, command.key))
+        task = await self.session.get(TaskRow, (self.patient.id, command.key), with_for_update=True)
         if task is not None and task.status == "open":
-            task.status, task.outcome, task.closed = "not_needed", command.why, self.now
+            not_needed(task, command.why, at=self.now)

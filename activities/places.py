@@ -1,12 +1,15 @@
 """Handing referrals to hospitals and refill requests to pharmacies: into the place's inbox, once by key.
 
 The inbox is a table that the place reads through the API or its page; so handing over is one transaction of ours, without a gap.
-The network's order (rank) says who is asked first; when no place is left, that is learnt as an event, never left in silence.
+Rule 1: only places of the patient's network are asked, in its order (rank), and none that is closed today or lacks the medicine.
+Rule 2: whom we asked before is looked up, never counted: no place is asked twice for one thing, none that opens again is skipped.
+Rule 3: when no place is left, that is learnt as an event, never left in silence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
@@ -14,6 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.seeing import Seeing
+from pathways.engine import calendar
 from pathways.engine.commands import CancelReferral, CancelRefill, RequestReferral, RequestRefill
 from pathways.engine.events import MessageFailed, ReferralMoved, RefillMoved
 from pathways.serial import load_command
@@ -21,11 +26,12 @@ from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import Patients
-from records.tables import Delivery, Organisation, ReferralRow, RefillRow
+from records.places import Places
+from records.tables import CareTeam, Delivery, Organisation, Patient, ReferralRow, RefillRow
 from records.vault import PersonVault, Vault
 from workflows.contract import DELIVER, GIVE_UP, Deliver, Delivered
 
-CLOSED_REFERRAL = frozenset({"refused", "completed", "cancelled", "not_attended"})
+CLOSED_REFERRAL = frozenset({"refused", "completed", "sent_back", "cancelled", "not_attended"})
 CLOSED_REFILL = frozenset({"dispensed", "out_of_stock", "refused", "cancelled"})
 
 
@@ -36,16 +42,17 @@ class PlaceActivities:
     database: Database
     vault: Vault
     clock: Clock
+    seeing: Seeing = field(default_factory=Seeing)
 
     @activity.defn(name=DELIVER["referral"])
     async def deliver_referral(self, asked: Deliver) -> Delivered:
         """Put a referral, or its cancellation, before the place."""
-        return await self._deliver(asked)
+        return await self._deliver(asked, "referral")
 
     @activity.defn(name=DELIVER["refill"])
     async def deliver_refill(self, asked: Deliver) -> Delivered:
         """Put a refill request, or its cancellation, before the pharmacy."""
-        return await self._deliver(asked)
+        return await self._deliver(asked, "refill")
 
     @activity.defn(name=GIVE_UP)
     async def give_up_delivery(self, asked: Deliver) -> Delivered:
@@ -61,7 +68,13 @@ class PlaceActivities:
             )
             return Delivered(learnt=True, status="failed")
 
-    async def _deliver(self, asked: Deliver) -> Delivered:
+    async def _deliver(self, asked: Deliver, kind: str) -> Delivered:
+        async with self.seeing.delivering(kind, asked.patient) as seen:
+            delivered = await self._hand_over(asked)
+            seen.outcome = delivered.status
+            return delivered
+
+    async def _hand_over(self, asked: Deliver) -> Delivered:
         async with self.database.begin() as session:
             handing = await _Handing.load(session, self.vault, asked)
             if handing is None or handing.delivery.status != "planned":
@@ -117,7 +130,10 @@ class _Handing:
         return False
 
     async def _ask_hospital(self, command: RequestReferral, now: datetime) -> bool:
-        place = await self._place(command.to, command.attempt)
+        asked = select(ReferralRow.place_id).where(
+            ReferralRow.patient_id == self.patient_id, ReferralRow.referral == command.referral
+        )
+        place = await self._place(command.to, now, besides=await self.session.scalars(asked))
         if place is None:
             event = ReferralMoved(id=f"{command.key}/nowhere", at=now, learnt=now, referral=command.referral, stage="nowhere")
             return await self.log.append(event)
@@ -139,7 +155,8 @@ class _Handing:
         return False
 
     async def _ask_pharmacy(self, command: RequestRefill, now: datetime) -> bool:
-        place = await self._place("pharmacy", command.attempt)
+        asked = select(RefillRow.pharmacy_id).where(RefillRow.patient_id == self.patient_id, RefillRow.refill == command.refill)
+        place = await self._place("pharmacy", now, besides=await self.session.scalars(asked), medicine=command.medicine)
         if place is None:
             event = RefillMoved(id=f"{command.key}/nowhere", at=now, learnt=now, refill=command.refill, stage="nowhere")
             return await self.log.append(event)
@@ -159,6 +176,10 @@ class _Handing:
         )
         return False
 
-    async def _place(self, kind: str, attempt: int) -> str | None:
-        places = select(Organisation.id).where(Organisation.kind == kind).order_by(Organisation.rank, Organisation.id)
-        return (await self.session.scalars(places.offset(attempt - 1).limit(1))).first()
+    async def _place(self, kind: str, now: datetime, *, besides: Iterable[str], medicine: str | None = None) -> str | None:
+        patient = await self.session.get_one(Patient, self.patient_id)
+        team = await self.session.get_one(CareTeam, patient.care_team_id)
+        centre = await self.session.get_one(Organisation, team.organisation_id)
+        today = calendar.local_day(now, team.timezone)
+        places = Places(self.session)
+        return await places.next_to_ask(centre.network_id, kind, on=today, besides=frozenset(besides), medicine=medicine)

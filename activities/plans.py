@@ -5,13 +5,14 @@ A published version never changes, so that what is compiled from it may be kept 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.plan import ContactRules, Pathway, Plan
-from pathways.language import Loaded, load
+from pathways.language import Loaded, load_published
 from pathways.language.wording import Wording, shipped_frames
 from records.tables import Enrolment, PathwayVersion
 
@@ -32,9 +33,13 @@ class Plans:
         rows = await session.execute(
             select(Enrolment.pathway, Enrolment.version).where(Enrolment.patient_id == patient_id).order_by(Enrolment.pathway)
         )
+        return await self.made_of(session, [(name, version) for name, version in rows])
+
+    async def made_of(self, session: AsyncSession, versions: Iterable[tuple[str, str]]) -> tuple[Plan, Wording]:
+        """The plan of these pathways at these versions, and its wording. Raises UnknownVersion."""
         pathways: dict[str, Pathway] = {}
         wording = Wording({}, shipped_frames())
-        for name, version in rows:
+        for name, version in versions:
             loaded = await self._version(session, version)
             if loaded.pathway is None:
                 raise UnknownVersion(f"version {version} of {name} does not compile with this engine; run: cairn pathways check")
@@ -59,5 +64,5 @@ class Plans:
             row = await session.get(PathwayVersion, version)
             if row is None:
                 raise UnknownVersion(f"version {version} is not in this database; bring the row back from a backup")
-            self.loaded[version] = load(row.text, file=f"{row.pathway}@{version[:8]}")
+            self.loaded[version] = load_published(row.text, file=f"{row.pathway}@{version[:8]}")
         return self.loaded[version]

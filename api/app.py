@@ -11,16 +11,43 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from activities.seeing.readiness import Ready
 from api import problems
 from api.console import pages
+from api.observing import observe, ready_route
 from api.parts import ApiParts
-from api.routes import clock, hooks, messages, overview, pathways, patients, referrals, refills, sandbox, tasks, visits, worklist
+from api.routes import (
+    accounts,
+    audit,
+    clock,
+    closures,
+    holidays,
+    hooks,
+    keys,
+    life,
+    me,
+    messages,
+    overview,
+    pathways,
+    patients,
+    places,
+    plan,
+    referrals,
+    refills,
+    sandbox,
+    sessions,
+    stock,
+    tasks,
+    teams,
+    visits,
+    worklist,
+)
 from api.trail import Trails
 
 __all__ = ["ApiParts", "create_app"]
 
 V1 = "/api/v1"
-OPEN = frozenset({"/healthz", "/", "/sign-out", "/docs"})  # answers anybody; signed webhooks do, too
+OPEN = frozenset({"/healthz", "/readyz", "/", "/sign-out", "/docs", "/sessions"})  # answers anybody; signed webhooks do, too
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -35,7 +62,8 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     problems.handle(app)
     for module in (
-        clock, patients, visits, messages, tasks, worklist, referrals, refills, sandbox, hooks, pathways, overview
+        clock, patients, visits, life, messages, plan, tasks, worklist, referrals, refills, sandbox, hooks, pathways, overview,
+        places, teams, stock, closures, holidays, keys, accounts, sessions, me, audit
     ):  # fmt: skip
         app.include_router(module.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(pages.router)
@@ -49,6 +77,8 @@ def create_app(parts: ApiParts) -> FastAPI:
     problems.describe(app)
     app.add_middleware(Trails)
     app.add_middleware(Headers)
+    ready_route(app, Ready(parts.database, parts.temporal_answers, metrics=parts.seeing.metrics))
+    observe(app, parts.seeing)
     return app
 
 

@@ -58,6 +58,7 @@ class Allowed:
     """Lets callers in who have this right, says who it is, and begins the request's trail."""
 
     right: str
+    looks: bool = False  # changes nothing, whatever the method
 
     def __post_init__(self) -> None:
         roles_with(self.right)  # a right that is not declared is a mistake at start-up, not at a request
@@ -70,7 +71,7 @@ class Allowed:
         if caller.rights is not None and self.right not in caller.rights:
             raise Problem(403, f"This key is limited to: {', '.join(sorted(caller.rights))}; this takes {self.right}.")
         try:
-            await trail_of(request).begins(request, caller, self.right)
+            await trail_of(request).begins(request, caller, self.right, looks=self.looks)
         except NotWrittenDown:
             raise Problem(503, NOT_KEPT) from None
         return caller
@@ -84,9 +85,9 @@ class Allowed:
 _bearer = Depends(HTTPBearer(auto_error=False, description="an API key; make one with: cairn keys add"))  # for the docs' sign-in
 
 
-def may(right: str) -> Any:
-    """What a route's ``caller`` depends on: somebody who has ``right``."""
-    return Depends(Allowed(right))
+def may(right: str, *, looks: bool = False) -> Any:
+    """What a route's ``caller`` depends on: somebody who has ``right``. ``looks``: nothing is changed, whatever the method."""
+    return Depends(Allowed(right, looks))
 
 
 async def _reading(parts: Parts) -> AsyncIterator[AsyncSession]:

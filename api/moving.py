@@ -13,6 +13,7 @@ from api.writing import Case, Writing, happened_at
 from pathways.engine.events import PersonChanged
 from records.intake.places import e164, known_zone, shipped_places
 from records.patients import Profile
+from records.pulse import touch
 from records.scope import Scope
 from records.tables import CareTeam, VisitBooking
 from records.tasks import Tasks
@@ -48,10 +49,11 @@ async def move(writing: Writing, scope: Scope, patient_id: str, body: MoveIn) ->
 async def _to_team(case: Case, team: str) -> None:
     if await case.session.get(CareTeam, team) is None:
         raise unusable("care_team", "there is no such care team", "name one of the network's care teams")
-    case.patient.care_team_id = team
+    before, case.patient.care_team_id = case.patient.care_team_id, team
     await Tasks(case.session).hand_to(team, patient_id=case.patient.id)
     booked = update(VisitBooking).where(VisitBooking.patient_id == case.patient.id)
     await case.session.execute(booked.values(care_team_id=team))
+    await touch(case.session, before, team)
 
 
 def _with_numbers(profile: Profile, body: MoveIn, country: str | None) -> Profile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from opentelemetry.trace import SpanKind
@@ -36,12 +37,19 @@ def ready_route(app: FastAPI, ready: Ready) -> None:
         "/readyz",
         summary="Whether the API can do its work",
         tags=["clock"],
-        responses={503: {"description": "The database is away, or of another revision."}},
+        responses={
+            200: _told("It can.", ready=True, database="ready", temporal="answers"),
+            503: _told("The database is away, or of another revision.", ready=False, database="away", temporal="answers"),
+        },
     )
     async def readyz() -> JSONResponse:
         """Asks the database and Temporal, at most once a second."""
         told = await ready.look()
         return JSONResponse(told.as_json(), 200 if told.ready else 503)
+
+
+def _told(description: str, **example: str | bool) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"example": example}}}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -11,7 +12,11 @@ from activities.events import Events
 from activities.housekeeping import Housekeeping
 from activities.inbox import Inbox, Wakes
 from activities.plans import Plans
+from activities.seeing.seeing import Seeing
 from activities.waking import NotWoken, Waker
+from api.checker import Checker
+from api.watching import Pace, Watch
+from records.accounts import Passwords
 from records.audit import AuditLog
 from records.callers import KeyRing
 from records.clock import Clock
@@ -39,7 +44,7 @@ class ApiParts:
     """``waker`` is None while Temporal is away: what is written is safe, and acted on later.
 
     ``public_url``: where the outside reaches us, as signed webhooks call it. Run uvicorn with ``access_log=False``: search
-    words are in query strings.
+    words are in query strings. ``pace``: of those who watch a worklist; end them with ``watch.stop()`` before the server stops.
     """
 
     database: Database
@@ -53,10 +58,17 @@ class ApiParts:
     channel: Channel
     public_url: str = ""
     keys: KeyRing = field(default_factory=KeyRing)
+    checker: Checker = field(default_factory=Checker)
+    passwords: Passwords = field(default_factory=Passwords)
+    seeing: Seeing = field(default_factory=Seeing)
+    temporal_answers: Callable[[], Awaitable[bool]] | None = None
+    pace: Pace = field(default_factory=Pace)
     audit: AuditLog = field(init=False)
+    watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "audit", AuditLog.of(self.database, self.vault))
+        object.__setattr__(self, "watch", Watch(self.database, self.pace))
 
     @property
     def keeping(self) -> Housekeeping:

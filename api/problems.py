@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.exceptions import HTTPException
 
+from records.database import DatabaseAway
 from records.pages import BadCursor
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ def not_found() -> Problem:
 def changed_since() -> Problem:
     """Somebody else was quicker."""
     return Problem(412, "This has changed since you read it; nothing was stored. Read it again, and decide again.")
+
+
+def unread() -> Problem:
+    """Two people may edit this, and the caller did not say which state they had read."""
+    return Problem(428, "Send the ETag of what you read as If-Match, so that nobody's work is overwritten. Nothing was stored.")
 
 
 def unusable(field: str, reason: str, remedy: str) -> Problem:
@@ -106,7 +112,9 @@ _WHEN: Mapping[int, str] = {
     405: "This address does not take that method",
     409: "The record stands in a way that does not allow it",
     412: "The record has changed since it was read",
+    413: "This is longer than the address takes",
     422: "The request cannot be used: each field, why, and the remedy",
+    428: "Two people may edit this: say with If-Match what you read",
     503: "A part is away; nothing was shown. Repeat with the same Idempotency-Key",
 }
 
@@ -142,6 +150,10 @@ def handle(app: FastAPI) -> None:
         response = answer(failed.status_code, detail.get(failed.status_code, str(failed.detail)))
         response.headers.update(failed.headers or {})  # which methods the address does take
         return response
+
+    @app.exception_handler(DatabaseAway)
+    async def _away(request: Request, away: DatabaseAway) -> Response:
+        return answer(503, "The database does not answer. Repeat this in a moment, with the same Idempotency-Key.")
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, fault: Exception) -> Response:

@@ -50,6 +50,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "keys.manage": ("administrator",),
     "accounts.manage": ("administrator",),
     "self.read": EVERYBODY,
+    "self.change": EVERYBODY,  # one's own password and sign-in
     "audit.read": ("auditor",),
     "clock.read": EVERYBODY,
     "clock.move": ("administrator",),

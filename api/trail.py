@@ -1,12 +1,14 @@
 """What a request leaves in the audit log: whose records it opened, and what it was about to change.
 
 Rule 1: the entry is stored before the answer leaves; where it cannot be stored, the answer is 503 and shows nothing.
-Rule 2: a change of a record is written down before it is made, and again with what came of it: a crash between loses neither.
+Rule 2: a change is written down before it is made, and again with what came of it: a crash between loses neither.
 Rule 3: no route says what it reads: opening a person's vault does, wherever that happens.
+Rule 4: an answer that goes on (a stream) is held to the same: what it opens later is written down before it is sent on.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -14,43 +16,61 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from records.audit import AuditLog, Entry, NotWrittenDown
+from records.audit import BEGUN, AuditLog, Entry, NotWrittenDown
 from records.callers import Caller
 from records.vault import OPENED
 
 KEY = "cairn.trail"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-RECORDS = ("patient_id", "referral_id", "refill_id")  # path parameters that name a patient's record
+RECORDS = ("patient_id", "referral_id", "refill_id", "task_id", "message_id")  # path parameters that name a patient's record
+OF_PATIENTS = "patients."  # rights that make or change a patient's record, even where no path names it
+OUTSIDE = "outside"  # who calls a webhook: it shows a signature instead of a key
 NOT_KEPT = "The audit log cannot be written, so nothing is shown. Ask whoever runs Cairn, and repeat with the same Idempotency-Key."
 
 
 @dataclass
 class Trail:
-    """Of one request. ``right``: the right that was used."""
+    """Of one request. ``right``: the right that was used; ``record``: what was asked for; ``about``: whom that concerns."""
 
     audit: AuditLog
     request: str
     opened: set[str] = field(default_factory=set)
     caller: Caller | None = None
-    right: str = ""
+    right: str = "hooks"
     record: str = ""
+    about: str = ""
+    begun: bool = False
+    _told: set[str] = field(default_factory=set)
+    _ended: bool = False
 
-    async def begins(self, request: Request, caller: Caller, right: str) -> None:
-        """Who it is and what for; a change of a record is written down before it is made. Raises NotWrittenDown."""
+    async def begins(self, request: Request, caller: Caller, right: str, *, looks: bool = False) -> None:
+        """Who it is and what for; a change is written down before it is made. Raises NotWrittenDown.
+
+        ``looks``: nothing is changed, whatever the method (a preview).
+        """
         self.caller, self.right = caller, right
-        self.record = next((str(request.path_params[name]) for name in RECORDS if name in request.path_params), "")
-        if self.record and request.method not in READS:
-            await self.audit.write(self._entry(0))
+        changes = request.method not in READS and not looks
+        named = (n for n in request.path_params if n in RECORDS or (changes and n.endswith("_id")))
+        self.record = next((str(request.path_params[name]) for name in named), "")
+        self.about = str(request.path_params.get("patient_id", ""))
+        if changes and (self.record or right.startswith(OF_PATIENTS)):
+            self.begun = True
+            await self.audit.write(self._entry(BEGUN, ()))
 
     async def ends(self, status: int) -> None:
-        """What came of it. Raises NotWrittenDown."""
-        if self.caller is not None and (self.opened or self.record):
-            await self.audit.write(self._entry(status))
+        """What came of it; again for whatever is opened after that. Raises NotWrittenDown."""
+        fresh = self.opened - self._told
+        if fresh or (not self._ended and (self.begun or self.record)):
+            await self.audit.write(self._entry(status, tuple(fresh)))
+            self._told |= fresh
+        self._ended = True
 
-    def _entry(self, status: int) -> Entry:
-        assert self.caller is not None
+    def _entry(self, status: int, patients: tuple[str, ...]) -> Entry:
+        about = (self.about,) if self.about else ()
+        if self.caller is None:
+            return Entry(OUTSIDE, OUTSIDE, "*", self.right, self.record, patients, status, self.request, about)
         who = self.caller
-        return Entry(who.id, who.role, who.place, self.right, self.record, tuple(self.opened), status, self.request)
+        return Entry(who.id, who.role, who.place, self.right, self.record, patients, status, self.request, about)
 
 
 def trail_of(request: Request) -> Trail:
@@ -70,23 +90,31 @@ class Trails:
             await self.app(scope, receive, send)
             return
         trail = scope[KEY] = Trail(scope["app"].state.parts.audit, uuid4().hex)
-        kept_back = False
+        begun, kept_back, status = False, False, 500
 
         async def once_stored(message: Message) -> None:
-            nonlocal kept_back
+            nonlocal begun, kept_back, status
             if kept_back:
                 return
-            if message["type"] == "http.response.start":
-                try:
-                    await trail.ends(message["status"])
-                except NotWrittenDown:
-                    kept_back = True
-                    await problems.answer(503, NOT_KEPT)(scope, receive, send)
-                    return
+            status = message.get("status", status)
+            try:
+                await trail.ends(status)
+            except NotWrittenDown:
+                kept_back = True
+                if begun:
+                    raise  # its beginning has left: the connection is broken off
+                await problems.answer(503, NOT_KEPT)(scope, receive, send)
+                return
+            begun = True
             await send(message)
 
         within = OPENED.set(trail.opened)
         try:
             await self.app(scope, receive, once_stored)
+        except Exception:
+            if not begun and not kept_back:
+                with contextlib.suppress(NotWrittenDown):  # the answer will be a 500 that shows nothing
+                    await trail.ends(500)
+            raise
         finally:
             OPENED.reset(within)

@@ -8,7 +8,7 @@ Rule 4: the same key with the same request is one event; with another request it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -18,41 +18,21 @@ from uuid import uuid4
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.events import Case, Change, NoSuchPatient
 from activities.waking import NotWoken
 from api.depends import IdempotencyKey, IfMatch, Parts
 from api.models.base import Happened, Moved, Written
 from api.parts import ApiParts
 from api.problems import changed_since, not_found, unusable
 from api.trail import trail_of
-from pathways.engine import calendar
 from pathways.engine.events import AnyEvent
-from records.eventlog import EventLog
 from records.idempotency import UsedForSomethingElse, request
-from records.patients import Patients
 from records.scope import Scope
 from records.tables import Idempotency, Patient
-from records.vault import PersonVault
+
+__all__ = ["Case", "Change", "Writes", "Writing", "happened_at", "not_ahead", "patient_etag"]
 
 CLOCKS_DIFFER = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One patient's records, held in a transaction that is about to change them."""
-
-    session: AsyncSession
-    patients: Patients
-    patient: Patient
-    person: PersonVault
-    now: datetime
-
-    @property
-    def today(self) -> date:
-        """The patient's local day."""
-        return calendar.local_day(self.now, self.patient.timezone)
-
-
-Change = Callable[[Case], Awaitable[AnyEvent | None]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +56,7 @@ class Writing:
         return f"{kind}/{sha256(f'{self.caller_id}/{given}'.encode()).hexdigest()[:32]}"
 
     async def event(self, scope: Scope, patient_id: str, make: Callable[[datetime], AnyEvent]) -> Written:
-        """Store what ``make`` makes of the present moment. Raises Problem 404."""
+        """Store what ``make`` makes of the present moment. Raises Problem 404, 412."""
 
         async def change(case: Case) -> AnyEvent:
             if not scope.covers_team(case.patient.care_team_id):
@@ -85,28 +65,40 @@ class Writing:
 
         return await self.change(patient_id, change)
 
-    async def change(self, patient_id: str, change: Change) -> Written:
-        """Change records and store the event that tells of it, together; ``change`` may find that there is nothing to tell."""
-        async with self.parts.database.begin() as session:
-            patients = Patients(session, self.parts.vault)
-            held = await patients.held(patient_id)
-            if held is None:
-                raise not_found()
-            patient, person = held.patient, held.person
-            case = Case(session, patients, patient, person, await self.parts.clock.now(session))
-            remembered, repeated = await self.remembered(session)
-            event_id = remembered.event_id if remembered is not None else ""
-            if not repeated:
-                event = await change(case)
-                if self.if_match is not None and self.if_match not in ("*", patient_etag(patient)):
-                    raise changed_since()
-                if event is not None:
-                    event_id = event.id
-                    await EventLog(session, patient, person).append(event)
-                if remembered is not None:
-                    remembered.event_id = event_id
-            next_step = patient.last_step + 1
-        return await self._settled(patient_id, event_id, next_step)
+    async def change(self, patient_id: str, change: Change, *, by_patient: bool = True) -> Written:
+        """Change records and store the event that tells of it, together; ``change`` may find that there is nothing to tell.
+
+        If-Match is held against the patient's ETag; not with ``by_patient=False``: then ``change`` says what it ``expects``.
+        Raises Problem 404, 412, and what ``change`` raises.
+        """
+        event_id = ""
+
+        async def once(case: Case) -> AnyEvent | None:
+            nonlocal event_id
+            remembered, repeated = await self.remembered(case.session)
+            if remembered is not None and repeated:
+                event_id = remembered.event_id
+                return None
+            read = patient_etag(case.patient)
+            event = await change(case)
+            if by_patient:
+                self.expects(read)
+            event_id = event.id if event is not None else ""
+            if remembered is not None:
+                remembered.event_id = event_id
+            return event
+
+        try:
+            stored = await self.parts.events.change(patient_id, once)
+        except NoSuchPatient:
+            raise not_found() from None
+        acted_on = await self.settle(patient_id, stored.next_step)
+        return Written(event_id=event_id, acted_on=acted_on, patient=await self.stands(patient_id))
+
+    def expects(self, etag: str) -> None:
+        """Raises Problem 412 where the caller had read something else than ``etag`` names now."""
+        if self.if_match is not None and self.if_match not in ("*", etag):
+            raise changed_since()
 
     async def remembered(self, session: AsyncSession) -> tuple[Idempotency | None, bool]:
         """What is remembered of this request's key, and whether it was carried out before. Raises Problem 422."""
@@ -134,10 +126,6 @@ class Writing:
         async with self.parts.database.reading() as session:
             patient = await session.get_one(Patient, patient_id)
             return Moved(id=patient.id, tag=patient.tag, life=patient.life, reach=patient.reach, next_due=patient.next_due)
-
-    async def _settled(self, patient_id: str, event_id: str, next_step: int) -> Written:
-        acted_on = await self.settle(patient_id, next_step)
-        return Written(event_id=event_id, acted_on=acted_on, patient=await self.stands(patient_id))
 
 
 async def _writing(asking: Request, parts: Parts, given: IdempotencyKey = None, if_match: IfMatch = None) -> Writing:

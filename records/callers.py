@@ -15,14 +15,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
 
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.clock import system_time
-from records.places import Places
+from records.pages import Page, behind, cursor
+from records.places import EVERYWHERE, Places, Subtree
 from records.scope import Scope, of_places, of_teams
 from records.tables import Account, ApiKey
 
-EVERYWHERE = "*"
 OF_A_PLACE = frozenset({"clinic", "pharmacy"})  # they see what their place was asked, and no patient besides
 KEPT_FOR = 5.0  # seconds
 MOST_KEPT = 5000
@@ -135,6 +136,53 @@ class Keys:
         )
         self.session.add(row)
         return key, row
+
+    async def page(self, under: Subtree, *, limit: int, after: str | None = None) -> Page[ApiKey]:
+        """Keys of tools by id, of places that belong to ``under``; the tokens of people who signed in are not among them."""
+        query = select(ApiKey).where(ApiKey.account_id.is_(None)).order_by(ApiKey.id).limit(limit + 1)
+        if not under.everywhere:
+            query = query.where(ApiKey.place.in_(sorted(under.organisations | under.teams)))
+        key = behind(after, 1)
+        if key is not None:
+            query = query.where(ApiKey.id > key[0])
+        found = list(await self.session.scalars(query))
+        shown = found[:limit]
+        return Page(shown, cursor(shown[-1].id) if len(found) > limit else None)
+
+    async def one(self, key_id: str, under: Subtree) -> ApiKey | None:
+        """A tool's key, held against anybody else's change; a key of a place outside ``under`` looks like a missing one."""
+        query = select(ApiKey).where(ApiKey.id == key_id, ApiKey.account_id.is_(None)).with_for_update()
+        row = (await self.session.scalars(query)).first()
+        return row if row is not None and under.covers(row.place) else None
+
+    async def hash_of(self, key_id: str) -> str:
+        """Under which a key or a token is stored. Raises NoResultFound."""
+        return (await self.session.scalars(select(ApiKey.hash).where(ApiKey.id == key_id))).one()
+
+    def opens(self, row: ApiKey) -> bool:
+        """Whether the key still opens anything."""
+        return row.revoked is None and (row.expires is None or row.expires > self.now())
+
+    def rotate(self, old: ApiKey, *, grace: timedelta, lasts: timedelta | None = None) -> tuple[str, ApiKey]:
+        """Make a key that does what ``old`` does, which ends after ``grace``. ``lasts``: as long as the old one was made for,
+        unless told.
+        """
+        now = self.now()
+        if lasts is None and old.expires is not None:
+            lasts = old.expires - old.created
+        rights = None if old.rights is None else frozenset(old.rights)
+        made = self.add(old.name, old.role, old.place, rights=rights, expires=None if lasts is None else now + lasts)
+        old.expires = now + grace if old.expires is None else min(old.expires, now + grace)
+        return made
+
+    def revoke(self, row: ApiKey) -> None:
+        """The key opens nothing from now on; its row stays."""
+        row.revoked = row.revoked or self.now()
+
+    async def end_sign_ins(self, account_id: str, *, besides: str = "") -> None:
+        """Everybody who is signed in with this account is signed out. ``besides``: the id of a token that stays."""
+        tokens = update(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked.is_(None), ApiKey.id != besides)
+        await self.session.execute(tokens.values(revoked=self.now()))
 
     async def _scope(self, role: str, place: str) -> Scope | None:
         if place == EVERYWHERE:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.tables import Delivery, Message
+from records.pages import BadCursor, Page, behind, cursor
+from records.tables import Delivery, Message, Moment
 from records.vault import PersonVault
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One SMS. ``who``: patient, carer or on_call. ``status``: the delivery's (handed, failed ...), or received."""
+    """One SMS. ``who``: patient, carer or on_call. ``status``: the delivery's (handed, failed ...), or received.
+
+    ``reason``: a code where it did not arrive; ``settled``: since when the status is known.
+    """
 
     at: datetime
     direction: str
@@ -22,6 +26,8 @@ class Text:
     key: str
     status: str
     who: str
+    reason: str = ""
+    settled: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -30,26 +36,44 @@ class Messages:
 
     session: AsyncSession
 
-    async def of(self, person: PersonVault, *, limit: int, newest_first: bool = False) -> list[Text]:
-        """The newest ``limit`` messages, oldest of them first unless asked otherwise."""
+    async def page(self, person: PersonVault, *, limit: int, after: str | None = None) -> Page[Text]:
+        """The patient's messages, newest first. Raises BadCursor."""
         query = (
-            select(Message, Delivery.status)
+            select(Message, Delivery)
             .outerjoin(
                 Delivery,
                 and_(Delivery.patient_id == Message.patient_id, Delivery.key == Message.key, Message.direction == "out"),
             )
             .where(Message.patient_id == person.patient_id)
             .order_by(Message.at.desc(), Message.id.desc())
-            .limit(limit)
+            .limit(limit + 1)
         )
-        found = []
-        for row, status in await self.session.execute(query):
-            body = person.open(f"message/{row.direction}/{row.key}", row.sealed)
-            who = str(body.get("to") or body.get("from") or "patient")
-            found.append(Text(row.at, row.direction, str(body["text"]), row.key, status or "received", who))
-        return found if newest_first else found[::-1]
+        key = behind(after, 2)
+        if key is not None:
+            try:
+                last = tuple_(literal(datetime.fromisoformat(key[0]), Moment()), literal(int(key[1])))
+            except ValueError:
+                raise BadCursor("this cursor belongs to another list") from None
+            query = query.where(tuple_(Message.at, Message.id) < last)
+        found = list(await self.session.execute(query))
+        shown = found[:limit]
+        last_row = shown[-1][0] if len(found) > limit else None
+        texts = [_text(person, row, delivery) for row, delivery in shown]
+        return Page(texts, cursor(last_row.at.isoformat(), str(last_row.id)) if last_row is not None else None)
+
+    async def of(self, person: PersonVault, *, limit: int) -> list[Text]:
+        """The newest ``limit`` messages, oldest of them first."""
+        return list((await self.page(person, limit=limit)).items)[::-1]
 
     def keep_inbound(self, person: PersonVault, *, key: str, at: datetime, text: str, who: str) -> None:
         """Keep what a phone texted to us."""
         sealed = person.seal(f"message/in/{key}", {"from": who, "text": text})
         self.session.add(Message(patient_id=person.patient_id, direction="in", key=key, at=at, sealed=sealed))
+
+
+def _text(person: PersonVault, row: Message, delivery: Delivery | None) -> Text:
+    body = person.open(f"message/{row.direction}/{row.key}", row.sealed)
+    who, said = str(body.get("to") or body.get("from") or "patient"), str(body["text"])
+    if delivery is None:
+        return Text(row.at, row.direction, said, row.key, "received", who)
+    return Text(row.at, row.direction, said, row.key, delivery.status, who, delivery.reason, delivery.settled)

@@ -41,4 +41,6 @@ def behind(written: str | None, parts: int) -> list[str] | None:
         raise BadCursor("this is no cursor of ours") from None
     if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
         raise BadCursor("this cursor belongs to another list")
+    if any("\x00" in part or any("\ud800" <= c <= "\udfff" for c in part) for part in key):  # no database takes them
+        raise BadCursor("this is no cursor of ours")
     return key

@@ -156,8 +156,7 @@ class Patients:
 
     async def profile(self, patient: Patient) -> Profile:
         """Who the patient is."""
-        person = await self.vault_of(patient.id)
-        return Profile.from_json(person.open(PROFILE, patient.sealed))
+        return profile_in(patient, await self.vault_of(patient.id))
 
     async def get(self, patient_id: str, *, lock: bool = False) -> Patient | None:
         """The patient's row, locked against a second step where asked."""
@@ -187,3 +186,8 @@ class Patients:
     async def count(self) -> int:
         """How many patients there are."""
         return (await self.session.scalar(select(func.count()).select_from(Patient))) or 0
+
+
+def profile_in(patient: Patient, person: PersonVault) -> Profile:
+    """Who the patient is, opened with their own key."""
+    return Profile.from_json(person.open(PROFILE, patient.sealed))

@@ -1,73 +1,86 @@
-"""Referrals as the asked hospital sees them, and how they may move."""
+"""Referrals as the place that is asked and the care team see them: how they move, and what was said about them.
+
+Rule: what is said is kept, sealed, for as long as the referral is: who asks again, or reports again, overwrites nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.pages import BadCursor, Page, behind, cursor
-from records.scope import Scope
-from records.tables import Moment, ReferralRow
+from records.requests import Moves, Requests
+from records.tables import ReferralRow
 from records.vault import PersonVault
 
-_OPEN = frozenset({"requested", "received", "accepted", "booked"})
+Side = Literal["place", "team"]
+Kind = Literal["reason", "question", "reply", "report", "instructions"]
 
-#: From which stages a referral may move to each stage.
-MOVES: Mapping[str, frozenset[str]] = {
+#: Stages in which somebody still has the next word.
+OPEN = frozenset({"requested", "received", "more_asked", "accepted", "booked", "not_attended", "attended"})
+CLOSED = frozenset({"refused", "completed", "sent_back", "cancelled"})
+_ASKED = frozenset({"requested", "received", "accepted", "booked"})
+
+#: From which stages a referral may move to each stage. From ``more_asked`` it moves as from where it was when the place asked.
+#: A referral that is ``cancelled`` was taken back by us.
+MOVES: Moves = {
     "received": frozenset({"requested"}),
+    "more_asked": _ASKED | {"not_attended", "attended"},
     "accepted": frozenset({"requested", "received"}),
     "refused": frozenset({"requested", "received", "accepted"}),
-    "booked": _OPEN | {"not_attended"},
-    "attended": _OPEN | {"not_attended"},
+    "booked": _ASKED | {"not_attended"},
+    "attended": _ASKED | {"not_attended"},
     "not_attended": frozenset({"accepted", "booked"}),
-    "completed": _OPEN | {"attended"},
+    "completed": _ASKED | {"attended"},
+    "sent_back": frozenset({"received", "accepted", "booked", "attended"}),
 }
 
 
-@dataclass(frozen=True)
-class Referrals:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line of the thread."""
+
+    at: datetime
+    side: Side
+    kind: Kind
+    text: str
+
+
+def referrals(session: AsyncSession) -> Requests[ReferralRow]:
     """Referrals of one transaction."""
-
-    session: AsyncSession
-
-    async def page(self, scope: Scope, *, stage: str | None = None, limit: int, after: str | None = None) -> Page[ReferralRow]:
-        """Referrals in the order in which they were asked for. Raises BadCursor."""
-        query = select(ReferralRow).order_by(ReferralRow.asked, ReferralRow.id).limit(limit + 1)
-        query = scope.of_requests(query, place=ReferralRow.place_id, patient=ReferralRow.patient_id)
-        if stage is not None:
-            query = query.where(ReferralRow.stage == stage)
-        key = behind(after, 2)
-        if key is not None:
-            try:
-                last = tuple_(literal(datetime.fromisoformat(key[0]), Moment()), literal(key[1]))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
-            query = query.where(tuple_(ReferralRow.asked, ReferralRow.id) > last)
-        found = list(await self.session.scalars(query))
-        shown = found[:limit]
-        return Page(shown, cursor(shown[-1].asked.isoformat(), shown[-1].id) if len(found) > limit else None)
-
-    async def one(self, scope: Scope, referral_id: str) -> ReferralRow | None:
-        """The referral, if the caller may see it; one asked of another place looks like a missing one."""
-        query = scope.of_requests(
-            select(ReferralRow).where(ReferralRow.id == referral_id), place=ReferralRow.place_id, patient=ReferralRow.patient_id
-        )
-        return (await self.session.scalars(query)).first()
+    return Requests(session, ReferralRow, ReferralRow.place_id)
 
 
 def told(person: PersonVault, row: ReferralRow) -> dict[str, Any]:
-    """What the place was told: ``{pathway, row, inputs}``, and what it answered: ``{reason, report}``."""
+    """What the place was told, ``{pathway, row, inputs}``, and what came of it, ``{thread?, goes_on?}``."""
     body: dict[str, Any] = person.open(f"referral/{row.key}", row.sealed)
     return body
 
 
-def answer(person: PersonVault, row: ReferralRow, **said: str | None) -> None:
-    """Keep what the place said, beside what it was told."""
-    new = {name: text for name, text in said.items() if text}
-    if new:
-        row.sealed = person.seal(f"referral/{row.key}", {**told(person, row), **new})
+def thread(body: dict[str, Any]) -> list[Said]:
+    """All that was said about the referral of which ``body`` was told, oldest first."""
+    return [Said(datetime.fromisoformat(one["at"]), one["side"], one["kind"], one["text"]) for one in body.get("thread", ())]
+
+
+def say(person: PersonVault, row: ReferralRow, line: Said) -> bool:
+    """Keep what was said; False where the same side said just the same last, of this kind."""
+    body = told(person, row)
+    same = [one.text for one in thread(body) if (one.side, one.kind) == (line.side, line.kind)]
+    if same and same[-1] == line.text:
+        return False
+    kept = {"at": line.at.isoformat(), "side": line.side, "kind": line.kind, "text": line.text}
+    row.sealed = person.seal(f"referral/{row.key}", {**body, "thread": [*body.get("thread", ()), kept]})
+    return True
+
+
+def wait_for_reply(person: PersonVault, row: ReferralRow) -> None:
+    """The place asked to know more: it goes on afterwards from where it is now; who asks has received."""
+    goes_on = "received" if row.stage == "requested" else row.stage
+    row.sealed = person.seal(f"referral/{row.key}", {**told(person, row), "goes_on": goes_on})
+
+
+def stands_at(body: dict[str, Any], stage: str) -> str:
+    """The stage from which a referral at ``stage`` moves on: where it was, while the place waits for our reply."""
+    return str(body.get("goes_on", "received")) if stage == "more_asked" else stage

@@ -1,67 +1,71 @@
-"""Refill requests as the pharmacy sees them, and how they may move."""
+"""Refill requests as the pharmacy and the care team see them: how they move, and what the pharmacy lacks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.pages import BadCursor, Page, behind, cursor
-from records.scope import Scope
-from records.tables import Moment, RefillRow
+from records.requests import Moves, Requests
+from records.tables import RefillRow, Stock
 from records.vault import PersonVault
 
-_OPEN = frozenset({"requested", "received", "ready"})
+#: Stages in which the pharmacy still has the next word. ``part``: the rest of what was asked for is to come.
+OPEN = frozenset({"requested", "received", "ready", "part"})
+_UNBEGUN = OPEN - {"part"}
 
-#: From which stages a request may move to each stage.
-MOVES: Mapping[str, frozenset[str]] = {
+#: From which stages a request may move to each stage. A request that is ``cancelled`` was taken back by us.
+MOVES: Moves = {
     "received": frozenset({"requested"}),
-    "ready": frozenset({"requested", "received"}),
-    "out_of_stock": _OPEN,
-    "refused": _OPEN,
-    "dispensed": _OPEN,
+    "ready": frozenset({"requested", "received", "part"}),
+    "part": OPEN,
+    "dispensed": OPEN,
+    "out_of_stock": OPEN,
+    "refused": _UNBEGUN,
 }
 
 
-@dataclass(frozen=True)
-class Refills:
+def refills(session: AsyncSession) -> Requests[RefillRow]:
     """Refill requests of one transaction."""
+    return Requests(session, RefillRow, RefillRow.pharmacy_id)
 
-    session: AsyncSession
 
-    async def page(self, scope: Scope, *, stage: str | None = None, limit: int, after: str | None = None) -> Page[RefillRow]:
-        """Requests in the order in which they were asked for. Raises BadCursor."""
-        query = select(RefillRow).order_by(RefillRow.asked, RefillRow.id).limit(limit + 1)
-        query = scope.of_requests(query, place=RefillRow.pharmacy_id, patient=RefillRow.patient_id)
-        if stage is not None:
-            query = query.where(RefillRow.stage == stage)
-        key = behind(after, 2)
-        if key is not None:
-            try:
-                last = tuple_(literal(datetime.fromisoformat(key[0]), Moment()), literal(key[1]))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
-            query = query.where(tuple_(RefillRow.asked, RefillRow.id) > last)
-        found = list(await self.session.scalars(query))
-        shown = found[:limit]
-        return Page(shown, cursor(shown[-1].asked.isoformat(), shown[-1].id) if len(found) > limit else None)
+async def open_of(session: AsyncSession, patient_id: str) -> list[RefillRow]:
+    """The requests of one patient that wait for a pharmacy."""
+    waiting = select(RefillRow).where(RefillRow.patient_id == patient_id, RefillRow.stage.in_(OPEN))
+    return list(await session.scalars(waiting))
 
-    async def one(self, scope: Scope, refill_id: str) -> RefillRow | None:
-        """The request, if the caller may see it; one asked of another pharmacy looks like a missing one."""
-        query = scope.of_requests(
-            select(RefillRow).where(RefillRow.id == refill_id), place=RefillRow.pharmacy_id, patient=RefillRow.patient_id
-        )
-        return (await self.session.scalars(query)).first()
 
-    async def open_of(self, patient_id: str) -> list[RefillRow]:
-        """The requests of one patient that wait for a pharmacy."""
-        waiting = select(RefillRow).where(RefillRow.patient_id == patient_id, RefillRow.stage.in_(_OPEN))
-        return list(await self.session.scalars(waiting))
+def asked_of(person: PersonVault, row: RefillRow) -> dict[str, Any]:
+    """What the pharmacy was asked for, and why it refused: ``{medicine, reason?}``."""
+    body: dict[str, Any] = person.open(f"refill/{row.key}", row.sealed)
+    return body
 
 
 def medicine_of(person: PersonVault, row: RefillRow) -> str:
     """Which medicine is asked for."""
-    return str(person.open(f"refill/{row.key}", row.sealed)["medicine"])
+    return str(asked_of(person, row)["medicine"])
+
+
+def refuse(person: PersonVault, row: RefillRow, reason: str) -> None:
+    """Keep why the pharmacy refused."""
+    row.sealed = person.seal(f"refill/{row.key}", {**asked_of(person, row), "reason": reason})
+
+
+async def lacks(session: AsyncSession, pharmacy: str, medicine: str, *, until: date | None, at: datetime) -> None:
+    """The pharmacy says that it lacks ``medicine``; ``until``: its first day with it again, where it knows."""
+    place = (pharmacy, medicine.strip().casefold()[:100])
+    held = await session.get(Stock, place, with_for_update=True)
+    if held is None:
+        new = Stock(pharmacy_id=place[0], medicine=place[1], available=False, until=until, changed=at)
+        try:
+            async with session.begin_nested():  # another patient's request may say the same right now
+                session.add(new)
+        except IntegrityError:
+            held = await session.get_one(Stock, place, with_for_update=True, populate_existing=True)
+        else:
+            return
+    held.available, held.until, held.changed, held.version = False, until, at, held.version + 1

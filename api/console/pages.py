@@ -156,7 +156,7 @@ async def patient_page(
 @router.get("/overview")
 async def overview_page(caller: OverviewPage, session: Session, parts: Parts) -> HTMLResponse:
     """The numbers."""
-    return html("overview.html", caller=caller, numbers=await overview(session, parts))
+    return html("overview.html", caller=caller, numbers=await overview(session, parts, caller.scope))
 
 
 @router.get("/phones")

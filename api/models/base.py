@@ -39,6 +39,13 @@ def example(**shown: Any) -> dict[str, Any]:
     return {"examples": [shown]}
 
 
+def page_of(shown: type[Model], **beside: Any) -> dict[str, Any]:
+    """The example of a list: one item, by the item's own example."""
+    extra = shown.model_config.get("json_schema_extra")
+    items = extra.get("examples", []) if isinstance(extra, dict) else []
+    return example(items=items, **(beside or {"next": None}))
+
+
 def _holds_nul(data: Any) -> bool:
     if isinstance(data, str):
         return "\x00" in data
@@ -56,7 +63,10 @@ Moment = Annotated[datetime, PlainSerializer(_written, return_type=str)]
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies beyond the years that a calendar has") from None
 
 
 #: A moment in a request: any offset, but one must be there.
@@ -82,14 +92,17 @@ def _value(value: Any) -> Value:
     return tuple(value)
 
 
-class Happened(Model):
+_MOVED = {"id": "9f0c1d2e", "tag": "yellow", "life": "active", "reach": "reachable", "next_due": "2025-03-14T01:00:00Z"}
+
+
+class Happened(Model, json_schema_extra=example(at="2025-03-03T09:00:00+08:00")):
     """Something that happened: ``at`` is now unless given; it may not lie ahead. ``id`` makes the event's, like Idempotency-Key."""
 
     at: AMoment | None = None
     id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
-class Moved(Model):
+class Moved(Model, json_schema_extra=example(**_MOVED)):
     """How the patient stands after an event."""
 
     id: str
@@ -99,7 +112,7 @@ class Moved(Model):
     next_due: Moment | None
 
 
-class Written(Model):
+class Written(Model, json_schema_extra=example(event_id="visit/5f2c9a", acted_on=True, patient=_MOVED)):
     """An event was stored. ``acted_on`` False: Temporal is away or slow; it is acted on later, nothing is lost.
 
     ``event_id`` is empty where the same had been told before and nothing was stored.

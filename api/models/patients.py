@@ -7,10 +7,38 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.models.base import AMoment, Happened, Model, Moment, Moved, Name, ReadingsIn, Words
+from api.models.base import AMoment, Happened, Model, Moment, Moved, Name, ReadingsIn, Words, example
+
+_ZHANG = {
+    "id": "9f0c1d2e",
+    "name": "Zhang Wei",
+    "sex": "male",
+    "born": "1958-04-02",
+    "phone": "+8613800000009",
+    "language": "en",
+    "timezone": "Asia/Shanghai",
+    "care_team": "team-1",
+    "tag": "yellow",
+    "life": "active",
+    "reach": "reachable",
+    "pathways": ["hypertension"],
+    "next_due": "2025-03-14T01:00:00Z",
+    "visit_day": "2025-03-17",
+}
+_SERVICE = {
+    "pathway": "hypertension",
+    "service": "follow_up",
+    "due": "2025-03-17",
+    "day": "2025-03-17",
+    "confirmed": True,
+    "last": "2025-02-17",
+}
+_SUPPLY = {"medicine": "amlodipine", "ends": "2025-03-21", "stage": "requested"}
+_REFERRAL = {"key": "referral/hypertension#1", "urgency": "emergency", "stage": "booked", "day": "2025-03-06"}
+_MATCH = {"pathway": "hypertension", "matched": True, "why": "age 66, hypertension in conditions"}
 
 
-class PatientOut(Model):
+class PatientOut(Model, json_schema_extra=example(**_ZHANG)):
     """One patient as a list shows them. ``visit_day``: the booked day of the next visit."""
 
     id: str
@@ -29,14 +57,14 @@ class PatientOut(Model):
     visit_day: date | None
 
 
-class PatientPage(Model):
+class PatientPage(Model, json_schema_extra=example(items=[_ZHANG], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
     """``next``: give it as ``after`` for the next page."""
 
     items: list[PatientOut]
     next: str | None
 
 
-class ServiceOut(Model):
+class ServiceOut(Model, json_schema_extra=example(**_SERVICE)):
     """When a service is due. ``day``: the day the patient is expected."""
 
     pathway: str
@@ -47,7 +75,7 @@ class ServiceOut(Model):
     last: date | None
 
 
-class SupplyOut(Model):
+class SupplyOut(Model, json_schema_extra=example(**_SUPPLY)):
     """Medicine at home. ``ends``: the last day with medicine. ``stage``: of the open refill request, or empty."""
 
     medicine: str
@@ -55,7 +83,7 @@ class SupplyOut(Model):
     stage: str
 
 
-class OpenReferral(Model):
+class OpenReferral(Model, json_schema_extra=example(**_REFERRAL)):
     """A referral that is not closed."""
 
     key: str
@@ -64,14 +92,24 @@ class OpenReferral(Model):
     day: date | None
 
 
-class KnownOut(Model):
+class KnownOut(Model, json_schema_extra=example(value=152, on="2025-02-17")):
     """The last known value of a reading."""
 
     value: Any
     on: date
 
 
-class PatientDetail(PatientOut):
+class PatientDetail(
+    PatientOut,
+    json_schema_extra=example(
+        **_ZHANG,
+        carer_phone="+8613800000010",
+        services=[_SERVICE],
+        supplies=[_SUPPLY],
+        referrals=[_REFERRAL],
+        readings={"sbp": {"value": 152, "on": "2025-02-17"}},
+    ),
+):
     """One patient with what is due, at home, asked for and known."""
 
     carer_phone: str | None
@@ -81,7 +119,7 @@ class PatientDetail(PatientOut):
     readings: dict[str, KnownOut]
 
 
-class MedicineIn(Model):
+class MedicineIn(Model, json_schema_extra=example(name="amlodipine", last_fill="2025-02-20", days_supply=30)):
     """A medicine and its last fill."""
 
     name: Name
@@ -89,7 +127,23 @@ class MedicineIn(Model):
     days_supply: Annotated[int, Field(ge=1, le=400)] | None = None
 
 
-class PersonIn(Model):
+class PersonIn(
+    Model,
+    json_schema_extra=example(
+        identifier="A-1",
+        name="Zhang Wei",
+        sex="male",
+        born="1958-04-02",
+        phone="+8613800000009",
+        language="en",
+        timezone="Asia/Shanghai",
+        conditions=["hypertension"],
+        last_visit="2025-02-17",
+        readings={"sbp": 152, "dbp": 88},
+        medicines=[{"name": "amlodipine", "last_fill": "2025-02-20", "days_supply": 30}],
+        care_team="team-1",
+    ),
+):
     """A person to enrol, as in a roster; see the roster's columns in the guide for words and units."""
 
     identifier: Name
@@ -116,7 +170,7 @@ class PersonIn(Model):
     care_team: Name | None = None
 
 
-class MatchOut(Model):
+class MatchOut(Model, json_schema_extra=example(**_MATCH)):
     """Whether a pathway is for this person, and what its condition read."""
 
     pathway: str
@@ -124,14 +178,26 @@ class MatchOut(Model):
     why: str
 
 
-class DueOut(Model):
+class DueOut(Model, json_schema_extra=example(service="follow_up", day="2025-03-17")):
     """What falls due first."""
 
     service: str
     day: date
 
 
-class EnrolmentOut(Model):
+class EnrolmentOut(
+    Model,
+    json_schema_extra=example(
+        status="enrolled",
+        patient_id="9f0c1d2e",
+        acted_on=True,
+        matches=[_MATCH],
+        tag="yellow",
+        due=[{"service": "follow_up", "day": "2025-03-17"}],
+        notes=[],
+        patient={"id": "9f0c1d2e", "tag": "yellow", "life": "active", "reach": "reachable", "next_due": "2025-03-14T01:00:00Z"},
+    ),
+):
     """What became of it. ``status``: enrolled, already_enrolled, no_pathway, died, no_care_team."""
 
     status: str
@@ -144,35 +210,37 @@ class EnrolmentOut(Model):
     patient: Moved | None
 
 
-class VisitIn(Happened):
+class VisitIn(
+    Happened, json_schema_extra=example(readings={"sbp": 128, "dbp": 78, "symptoms": [], "adr": False}, done=["annual_exam"])
+):
     """A face-to-face visit. ``done``: screenings that were done at it."""
 
     readings: ReadingsIn = Field(default_factory=dict)
     done: Words = Field(default_factory=list)
 
 
-class ReadingsReceived(Happened):
+class ReadingsReceived(Happened, json_schema_extra=example(readings={"sbp": 146, "dbp": 91}, source="home")):
     """Readings without a visit."""
 
     readings: ReadingsIn = Field(min_length=1)
     source: Literal["home", "laboratory", "hospital", "staff"]
 
 
-class ServiceDone(Happened):
+class ServiceDone(Happened, json_schema_extra=example(service="eye_screening", readings={"bmi": 24})):
     """A screening was done."""
 
     service: Name
     readings: ReadingsIn = Field(default_factory=dict)
 
 
-class CallIn(Happened):
+class CallIn(Happened, json_schema_extra=example(outcome="reached", day="2025-03-20")):
     """Somebody called the patient. ``day``: the visit day agreed on the phone."""
 
     outcome: Literal["reached", "no_answer", "wrong_number", "refused"]
     day: date | None = None
 
 
-class DispenseIn(Happened):
+class DispenseIn(Happened, json_schema_extra=example(medicine="amlodipine", days=30)):
     """Medicine was handed out for ``days`` days of use; ``on`` is today unless given."""
 
     medicine: Name
@@ -180,14 +248,13 @@ class DispenseIn(Happened):
     on: date | None = None
 
 
-class LifeIn(Happened):
-    """What happened in the patient's life. ``until``: the last day of a pause."""
+class PauseIn(Happened, json_schema_extra=example(until="2025-04-14")):
+    """Care rests. ``until``: the last day of the pause; open-ended without one."""
 
-    what: Literal["died", "hospitalised", "discharged", "paused", "resumed", "moved_away", "withdrawn"]
     until: date | None = None
 
 
-class MoveIn(Happened):
+class MoveIn(Happened, json_schema_extra=example(care_team="team-2", timezone="Asia/Urumqi", phone="+8613800001111")):
     """Moved within the network, or has another number. A phone of null is a phone there is no more."""
 
     at: AMoment | None = None

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from activities.housekeeping import Pulse
 from api.depends import Parts, may
-from api.models.base import AMoment, Model, Moment
+from api.models.base import AMoment, Model, Moment, example
 from api.problems import Problem
 from records.callers import Caller
 from records.clock import ClockNotDriven, TimeRunsForward
@@ -18,7 +18,10 @@ Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait until ev
 router = APIRouter(prefix="/clock", tags=["clock"])
 
 
-class ClockOut(Model):
+class ClockOut(
+    Model,
+    json_schema_extra=example(now="2025-03-03T01:00:00Z", driven=False, settled=True, unsettled=0, next_due="2025-03-04T01:12:00Z"),
+):
     """``settled``: nothing due or told is waiting. ``unsettled``: how much is. ``next_due``: for anybody."""
 
     now: Moment
@@ -28,7 +31,7 @@ class ClockOut(Model):
     next_due: Moment | None
 
 
-class MoveTo(Model):
+class MoveTo(Model, json_schema_extra=example(to="2025-03-04T01:00:00Z")):
     """The moment to which driven time moves."""
 
     to: AMoment

@@ -30,7 +30,12 @@ class _Signed(Protocol):
     def parse_status(self, params: Mapping[str, str]) -> DeliveryReport: ...
 
 
-@router.post("/inbound", summary="An SMS came in (Twilio)")
+@router.post(
+    "/inbound",
+    summary="An SMS came in (Twilio)",
+    response_class=Response,
+    responses={200: {"content": {"text/xml": {"example": NOTHING_TO_SAY}}}},
+)
 async def inbound(request: Request, parts: Parts) -> Response:
     """Stored for everybody whose phone it came from."""
     channel, form = await _verified(request, parts)
@@ -42,7 +47,7 @@ async def inbound(request: Request, parts: Parts) -> Response:
     return Response(NOTHING_TO_SAY, media_type="text/xml")
 
 
-@router.post("/status", summary="What became of an SMS (Twilio)")
+@router.post("/status", summary="What became of an SMS (Twilio)", status_code=204)
 async def status(request: Request, parts: Parts) -> Response:
     """A text that did not arrive becomes an event of its patient."""
     channel, form = await _verified(request, parts)

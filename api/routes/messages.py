@@ -7,15 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.depends import After, Language, Limit, Parts, Session, may
-from api.models.work import MessageOut, MessagesOut, TimelineLine, TimelineOut
+from api.models.story import MessagesOut, TimelineOut
 from api.problems import not_found
-from api.showing.words import in_language, line
+from api.showing.story import message, timeline_line
 from records.callers import Caller
-from records.messages import Messages, Text
+from records.messages import Messages
 from records.patients import Patients
 from records.scope import Scope
-from records.timeline import Line, Timeline
+from records.timeline import Timeline
 from records.vault import PersonVault
+
+__all__ = ["opened", "router", "timeline_line"]
 
 router = APIRouter(prefix="/patients/{patient_id}", tags=["patients"])
 
@@ -38,11 +40,17 @@ async def read_timeline(
 
 @router.get("/messages", summary="Messages of a patient")
 async def read_messages(
-    caller: Annotated[Caller, may("patients.read")], session: Session, parts: Parts, patient_id: str, limit: Limit = 200
+    caller: Annotated[Caller, may("patients.read")],
+    session: Session,
+    parts: Parts,
+    patient_id: str,
+    limit: Limit = 50,
+    after: After = None,
 ) -> MessagesOut:
-    """The newest messages, oldest of them first."""
+    """What went and came, newest first, with what became of each."""
     person = await opened(Patients(session, parts.vault), caller.scope, patient_id)
-    return MessagesOut(items=[message(text) for text in await Messages(session).of(person, limit=limit)])
+    page = await Messages(session).page(person, limit=limit, after=after)
+    return MessagesOut(items=[message(text) for text in page.items], next=page.next)
 
 
 async def opened(patients: Patients, scope: Scope, patient_id: str) -> PersonVault:
@@ -53,30 +61,3 @@ async def opened(patients: Patients, scope: Scope, patient_id: str) -> PersonVau
         return await patients.vault_of(patient_id)
     except LookupError:
         raise not_found() from None
-
-
-def timeline_line(found: Line, language: str) -> TimelineLine:
-    """A reason in one plain line, and the codes behind it."""
-    reason = found.reason
-    return TimelineLine(
-        at=reason.at,
-        step=found.step,
-        code=reason.code,
-        text=line(reason, language),
-        held_back=reason.held_back,
-        pathway=reason.pathway,
-        version=reason.version,
-        service=reason.service,
-        row=reason.row,
-        decision=reason.decision,
-        inputs=dict(reason.inputs),
-        missing=list(reason.missing),
-        because=in_language(reason.because, language),
-        cites=reason.cites,
-        key=reason.key,
-    )
-
-
-def message(text: Text) -> MessageOut:
-    """One SMS."""
-    return MessageOut(at=text.at, direction=text.direction, text=text.text, key=text.key, status=text.status, who=text.who)

@@ -2,125 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
-from sqlalchemy import select
+from fastapi import APIRouter, Query, Response
 
+from api import answering
 from api.depends import After, Limit, Parts, Session, may
 from api.models.base import Happened, Written
-from api.models.work import RefillDispensed, RefillOut, RefillPage, SuppliedPerson
-from api.problems import Problem, not_found
-from api.showing.patients import name_of
+from api.models.requests import OutOfStock, PharmacyRefusal, RefillDispensed, RefillOut, RefillPage
+from api.problems import unusable
+from api.showing.patients import Showing
+from api.showing.requests import show_refills
 from api.writing import Case, Writes, Writing, happened_at, not_ahead
 from pathways.engine.events import Dispensed, Fill, RefillMoved
 from records.callers import Caller
-from records.patient_list import PatientList
-from records.patients import Patients, Profile
-from records.refills import MOVES, Refills, medicine_of
-from records.scope import NETWORK
-from records.tables import Patient, RefillRow
+from records.refills import MOVES, OPEN, lacks, medicine_of, refills
+from records.refills import refuse as keep_reason
+from records.requests import etag
+from records.tables import RefillRow
 
 router = APIRouter(prefix="/refills", tags=["refills"])
 
-Action = Literal["receive", "ready", "out-of-stock", "refuse"]
+Reads = Annotated[Caller, may("refills.read")]
+Answers = Annotated[Caller, may("refills.answer")]
 Stage = Literal["received", "ready", "out_of_stock", "refused"]
-
-_STAGE: Mapping[Action, Stage] = {
-    "receive": "received",
-    "ready": "ready",
-    "out-of-stock": "out_of_stock",
-    "refuse": "refused",
-}
 
 
 @router.get("", summary="Refill requests")
 async def list_refills(
-    caller: Annotated[Caller, may("refills.read")],
+    caller: Reads,
     session: Session,
     parts: Parts,
     stage: Annotated[str | None, Query(max_length=40)] = None,
+    patient: Annotated[str | None, Query(max_length=40, description="a patient's id")] = None,
+    open: Annotated[bool | None, Query(description="true: the pharmacy still has the next word; false: closed")] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> RefillPage:
-    """What the caller's pharmacy was asked, or all; in the order in which it was asked."""
-    page = await Refills(session).page(caller.scope, stage=stage, limit=limit, after=after)
-    ids = {row.patient_id for row in page.items}
-    asked_for = list(await session.scalars(select(Patient).where(Patient.id.in_(ids))))
-    profiles = await PatientList(session, parts.vault).profiles(asked_for)
-    people = Patients(session, parts.vault)
-    return RefillPage(items=[await _shown(people, row, profiles.get(row.patient_id)) for row in page.items], next=page.next)
+    """What the caller's pharmacy was asked, or was asked for the caller's patients; in the order in which it was asked."""
+    wanted = ((RefillRow.stage, stage), (RefillRow.patient_id, patient))
+    where = [column == value for column, value in wanted if value is not None]
+    if open is not None:
+        where.append(RefillRow.stage.in_(OPEN) if open else RefillRow.stage.not_in(OPEN))
+    page = await refills(session).page(caller.scope, *where, limit=limit, after=after)
+    return RefillPage(items=await show_refills(Showing(session, parts.vault, parts.plans), page.items), next=page.next)
+
+
+@router.get("/{refill_id}", summary="One refill request")
+async def read_refill(caller: Reads, session: Session, parts: Parts, refill_id: str, response: Response) -> RefillOut:
+    """Its ETag changes whenever it moves."""
+    row = await answering.one(refills(session), caller.scope, refill_id)
+    response.headers["ETag"] = etag(row)
+    (shown,) = await show_refills(Showing(session, parts.vault, parts.plans), [row])
+    return shown
+
+
+@router.post("/{refill_id}/receive", summary="The pharmacy has the request")
+async def receive(caller: Answers, writing: Writes, refill_id: str, body: Happened | None = None) -> Written:
+    """It was read, and is being looked after."""
+    return await _moves(writing, caller, refill_id, body or Happened(), "received")
+
+
+@router.post("/{refill_id}/ready", summary="The medicine is ready")
+async def ready(caller: Answers, writing: Writes, refill_id: str, body: Happened | None = None) -> Written:
+    """The patient is told to fetch it."""
+    return await _moves(writing, caller, refill_id, body or Happened(), "ready")
+
+
+@router.post("/{refill_id}/out-of-stock", summary="The pharmacy has run out")
+async def out_of_stock(caller: Answers, writing: Writes, refill_id: str, body: OutOfStock | None = None) -> Written:
+    """The next pharmacy is asked; this one is passed over for the medicine until it has it again."""
+    return await _moves(writing, caller, refill_id, body or OutOfStock(), "out_of_stock")
+
+
+@router.post("/{refill_id}/refuse", summary="The pharmacy refuses")
+async def refuse(caller: Answers, writing: Writes, refill_id: str, body: PharmacyRefusal) -> Written:
+    """With its reason; the next pharmacy is asked."""
+    return await _moves(writing, caller, refill_id, body, "refused")
 
 
 @router.post("/{refill_id}/dispense", summary="The medicine was handed out")
-async def dispense_refill(
-    caller: Annotated[Caller, may("refills.answer")], writing: Writes, refill_id: str, body: RefillDispensed
-) -> Written:
-    """Closes the request; the next one is asked for before this supply ends."""
+async def dispense(caller: Answers, writing: Writes, refill_id: str, body: RefillDispensed) -> Written:
+    """The whole closes the request; a part leaves it open for the rest. The next one is asked for before the supply ends."""
+    stage = "part" if body.part else "dispensed"
 
-    async def change(case: Case) -> Dispensed | None:
-        row = await _held(case, refill_id)
-        if not _moves(row, "dispensed"):
-            return None
-        row.stage, row.changed = "dispensed", case.now
+    async def change(case: Case, row: RefillRow) -> Dispensed | None:
+        if row.stage == stage == "dispensed":
+            return None  # told twice
+        answering.may_move(MOVES, row.stage, stage, what="request")
+        row.stage, row.changed = stage, case.now
         fill = Fill(medicine_of(case.person, row), not_ahead("on", body.on, case.today), body.days)
         at = happened_at(body.at, case.now)
-        return Dispensed(id=writing.event_id("dispense", body), at=at, learnt=case.now, fill=fill)
+        return Dispensed(id=writing.event_id("dispense", body), at=at, learnt=case.now, fill=fill, part=body.part)
 
-    return await writing.change(await _patient_of(writing, caller, refill_id), change)
+    return await answering.answer(writing, caller.scope, refills, refill_id, change)
 
 
-@router.post("/{refill_id}/{action}", summary="The pharmacy answers")
-async def move_refill(
-    caller: Annotated[Caller, may("refills.answer")], writing: Writes, refill_id: str, action: Action, body: Happened | None = None
-) -> Written:
-    """Received, ready, out of stock, refused."""
-    said, stage = body or Happened(), _STAGE[action]
-
-    async def change(case: Case) -> RefillMoved | None:
-        row = await _held(case, refill_id)
-        if not _moves(row, stage):
-            return None
+async def _moves(writing: Writing, caller: Caller, refill_id: str, body: Happened, stage: Stage) -> Written:
+    async def change(case: Case, row: RefillRow) -> RefillMoved | None:
+        if isinstance(body, OutOfStock):
+            if body.until is not None and body.until <= case.today:
+                raise unusable("until", "does not lie ahead", "give the first day with the medicine again, or leave it out")
+            medicine = medicine_of(case.person, row)
+            if row.stage == stage or row.stage in MOVES[stage]:
+                await lacks(case.session, row.pharmacy_id, medicine, until=body.until, at=case.now)
+        if row.stage == stage:
+            return None  # told twice
+        answering.may_move(MOVES, row.stage, stage, what="request")
+        if isinstance(body, PharmacyRefusal):
+            keep_reason(case.person, row, body.reason)
         row.stage, row.changed = stage, case.now
-        at, event_id = happened_at(said.at, case.now), writing.event_id(f"refill/{action}", said)
-        return RefillMoved(id=event_id, at=at, learnt=case.now, refill=row.refill, stage=stage)
+        at, id_ = happened_at(body.at, case.now), writing.event_id(f"refill/{stage}", body)
+        return RefillMoved(id=id_, at=at, learnt=case.now, refill=row.refill, stage=stage)
 
-    return await writing.change(await _patient_of(writing, caller, refill_id), change)
-
-
-def _moves(row: RefillRow, stage: str) -> bool:
-    """Whether the request moves; False where it was told twice. Raises Problem 409."""
-    if row.stage == stage:
-        return False
-    if row.stage not in MOVES[stage]:
-        raise Problem(409, f"This request is {row.stage}; it cannot become {stage}.")
-    return True
-
-
-async def _held(case: Case, refill_id: str) -> RefillRow:
-    row = await Refills(case.session).one(NETWORK, refill_id)
-    if row is None:
-        raise not_found()
-    return row
-
-
-async def _patient_of(writing: Writing, caller: Caller, refill_id: str) -> str:
-    async with writing.parts.database.reading() as session:
-        row = await Refills(session).one(caller.scope, refill_id)
-        if row is None:
-            raise not_found()
-        return row.patient_id
-
-
-async def _shown(people: Patients, row: RefillRow, profile: Profile | None) -> RefillOut:
-    medicine = medicine_of(await people.vault_of(row.patient_id), row) if profile is not None else ""
-    return RefillOut(
-        id=row.id,
-        patient=SuppliedPerson(id=row.patient_id, name=name_of(profile), phone=profile.phone if profile else None),
-        medicine=medicine,
-        stage=row.stage,
-        asked=row.asked,
-        runs_out=row.runs_out,
-        pharmacy=row.pharmacy_id,
-    )
+    return await answering.answer(writing, caller.scope, refills, refill_id, change)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from activities.channels.sandbox import SandboxChannel
 from api.depends import Parts, may
-from api.models.base import Model, Moment
+from api.models.base import Model, Moment, example
 from api.parts import ApiParts
 from api.problems import Problem
 from records.callers import Caller
@@ -17,7 +17,16 @@ from records.callers import Caller
 router = APIRouter(prefix="/sandbox", tags=["sandbox"])
 
 
-class SandboxMessage(Model):
+_SMS = {
+    "n": 1,
+    "to": "+8613812345678",
+    "text": "Ms Wang, we expect you on Thursday 6 March. 1 yes, 2 another day.",
+    "at": "2025-03-03T01:12:00Z",
+    "key": "message#4",
+}
+
+
+class SandboxMessage(Model, json_schema_extra=example(**_SMS)):
     """An SMS on a phone. ``n`` counts up; give the last one as ``since``."""
 
     n: int
@@ -27,20 +36,20 @@ class SandboxMessage(Model):
     key: str
 
 
-class SandboxMessages(Model):
+class SandboxMessages(Model, json_schema_extra=example(items=[_SMS])):
     """In order of acceptance."""
 
     items: list[SandboxMessage]
 
 
-class ReplyIn(Model):
+class ReplyIn(Model, json_schema_extra={"examples": [{"from": "+8613812345678", "text": "1"}]}):
     """A phone texts us."""
 
     from_: Annotated[str, Field(alias="from", min_length=3, max_length=30)]
     text: Annotated[str, Field(max_length=1600)]
 
 
-class ReplyOut(Model):
+class ReplyOut(Model, json_schema_extra=example(known=True)):
     """``known``: whose phone it is, is known here."""
 
     known: bool

@@ -1,122 +1,138 @@
-"""What happens with a patient: visits, readings, screenings, calls, fills, and what life brings."""
+"""What happens with a patient: visits, readings, screenings, calls, fills; and what recording one would decide.
+
+Rule: a preview stores nothing, so that it names no key and no id; what it says is the engine's word, not the screen's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter
 
-from api.depends import may
+from api.ahead import standing
+from api.depends import Language, Parts, Session, may
 from api.models.base import Happened, Written, to_values
-from api.models.patients import CallIn, DispenseIn, LifeIn, ReadingsReceived, ServiceDone, VisitIn
+from api.models.patients import CallIn, DispenseIn, ReadingsReceived, ServiceDone, VisitIn
+from api.models.story import PreviewOut
+from api.parts import ApiParts
 from api.problems import not_found
+from api.showing.ahead import show_preview
 from api.writing import Case, Writes, happened_at, not_ahead
 from pathways.engine import events
-from pathways.engine.events import Fill
+from pathways.engine.events import AnyEvent, Fill
+from pathways.forecast.preview import preview
 from records.callers import Caller
-from records.refills import Refills, medicine_of
+from records.refills import medicine_of, open_of
 
 router = APIRouter(prefix="/patients/{patient_id}", tags=["what happens"])
 
+Records = Annotated[Caller, may("patients.record")]
+Looks = Annotated[Caller, may("patients.record", looks=True)]
+WOULD = "preview"  # the id of an event that is not stored
 
-class _When(TypedDict):
+
+class When(TypedDict):
+    """What every event has."""
+
     id: str
     at: datetime
     learnt: datetime
 
 
-_LIFE: Mapping[str, type[events.AnyEvent]] = {
-    "died": events.Died,
-    "hospitalised": events.Hospitalised,
-    "discharged": events.Discharged,
-    "paused": events.Paused,
-    "resumed": events.Resumed,
-    "moved_away": events.MovedAway,
-    "withdrawn": events.Withdrawn,
-}
+def when(event_id: str, body: Happened, now: datetime) -> When:
+    """Of an event told now. Raises Problem 422 where it lies ahead."""
+    return {"id": event_id, "at": happened_at(body.at, now), "learnt": now}
 
 
-def _when(writing: Writes, kind: str, body: Happened, now: datetime) -> _When:
-    return {"id": writing.event_id(kind, body), "at": happened_at(body.at, now), "learnt": now}
+def _visit(body: VisitIn, event_id: str) -> Callable[[datetime], AnyEvent]:
+    readings, done = to_values(body.readings), tuple(body.done)
+    return lambda now: events.VisitCompleted(**when(event_id, body, now), readings=readings, done=done)
+
+
+def _readings(body: ReadingsReceived, event_id: str) -> Callable[[datetime], AnyEvent]:
+    readings = to_values(body.readings)
+    return lambda now: events.ReadingReceived(**when(event_id, body, now), readings=readings, source=body.source)
+
+
+def _service(body: ServiceDone, event_id: str) -> Callable[[datetime], AnyEvent]:
+    readings = to_values(body.readings)
+    return lambda now: events.ServiceCompleted(**when(event_id, body, now), service=body.service, readings=readings)
 
 
 @router.post("/visits", summary="A visit took place")
-async def record_visit(
-    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: VisitIn
-) -> Written:
+async def record_visit(caller: Records, writing: Writes, patient_id: str, body: VisitIn) -> Written:
     """A face-to-face visit: every pathway of the patient decides on its readings."""
+    return await writing.event(caller.scope, patient_id, _visit(body, writing.event_id("visit", body)))
 
-    def make(now: datetime) -> events.VisitCompleted:
-        return events.VisitCompleted(**_when(writing, "visit", body, now), readings=to_values(body.readings), done=tuple(body.done))
 
-    return await writing.event(caller.scope, patient_id, make)
+@router.post("/visits/preview", summary="What a visit would decide")
+async def preview_visit(
+    caller: Looks, session: Session, parts: Parts, patient_id: str, body: VisitIn, language: Language = "en"
+) -> PreviewOut:
+    """The tag, the row and its reasons, the next days, texts, tasks and referrals; nothing is stored."""
+    return await _preview(session, parts, caller, patient_id, _visit(body, WOULD), language)
 
 
 @router.post("/readings", summary="Readings without a visit")
-async def record_readings(
-    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: ReadingsReceived
-) -> Written:
+async def record_readings(caller: Records, writing: Writes, patient_id: str, body: ReadingsReceived) -> Written:
     """From home, a laboratory, a hospital, or staff completing a visit."""
+    return await writing.event(caller.scope, patient_id, _readings(body, writing.event_id("readings", body)))
 
-    def make(now: datetime) -> events.ReadingReceived:
-        return events.ReadingReceived(
-            **_when(writing, "readings", body, now), readings=to_values(body.readings), source=body.source
-        )
 
-    return await writing.event(caller.scope, patient_id, make)
+@router.post("/readings/preview", summary="What readings would decide")
+async def preview_readings(
+    caller: Looks, session: Session, parts: Parts, patient_id: str, body: ReadingsReceived, language: Language = "en"
+) -> PreviewOut:
+    """As for a visit; nothing is stored."""
+    return await _preview(session, parts, caller, patient_id, _readings(body, WOULD), language)
 
 
 @router.post("/services", summary="A screening was done")
-async def record_service(
-    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: ServiceDone
-) -> Written:
+async def record_service(caller: Records, writing: Writes, patient_id: str, body: ServiceDone) -> Written:
     """A laboratory test or an examination, with its results where there are any."""
+    return await writing.event(caller.scope, patient_id, _service(body, writing.event_id("service", body)))
 
-    def make(now: datetime) -> events.ServiceCompleted:
-        return events.ServiceCompleted(
-            **_when(writing, "service", body, now), service=body.service, readings=to_values(body.readings)
-        )
 
-    return await writing.event(caller.scope, patient_id, make)
+@router.post("/services/preview", summary="What a screening would decide")
+async def preview_service(
+    caller: Looks, session: Session, parts: Parts, patient_id: str, body: ServiceDone, language: Language = "en"
+) -> PreviewOut:
+    """As for a visit; nothing is stored."""
+    return await _preview(session, parts, caller, patient_id, _service(body, WOULD), language)
 
 
 @router.post("/calls", summary="The patient was called")
-async def record_call(caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: CallIn) -> Written:
+async def record_call(caller: Records, writing: Writes, patient_id: str, body: CallIn) -> Written:
     """A call never counts as a visit; a day agreed on the phone is booked."""
+    event_id = writing.event_id("call", body)
 
     def make(now: datetime) -> events.CallMade:
-        return events.CallMade(**_when(writing, "call", body, now), outcome=body.outcome, day=body.day)
-
-    return await writing.event(caller.scope, patient_id, make)
-
-
-@router.post("/life", summary="What life brings")
-async def record_life(caller: Annotated[Caller, may("patients.change")], writing: Writes, patient_id: str, body: LifeIn) -> Written:
-    """Died, in hospital and back, paused and resumed, moved away, withdrawn."""
-
-    def make(now: datetime) -> events.AnyEvent:
-        when = _when(writing, "life", body, now)
-        return events.Paused(**when, until=body.until) if body.what == "paused" else _LIFE[body.what](**when)  # type: ignore[call-arg]
+        return events.CallMade(**when(event_id, body, now), outcome=body.outcome, day=body.day)
 
     return await writing.event(caller.scope, patient_id, make)
 
 
 @router.post("/dispenses", summary="Medicine was handed out")
-async def record_dispense(
-    caller: Annotated[Caller, may("patients.record")], writing: Writes, patient_id: str, body: DispenseIn
-) -> Written:
+async def record_dispense(caller: Records, writing: Writes, patient_id: str, body: DispenseIn) -> Written:
     """Handed out by anybody; an open request for it is closed with it."""
     medicine = body.medicine.strip().casefold()
 
     async def change(case: Case) -> events.Dispensed:
         if not caller.scope.covers_team(case.patient.care_team_id):
             raise not_found()
-        for row in await Refills(case.session).open_of(patient_id):
+        for row in await open_of(case.session, patient_id):
             if medicine_of(case.person, row) == medicine:
                 row.stage, row.changed = "dispensed", case.now
         fill = Fill(medicine, not_ahead("on", body.on, case.today), body.days)
-        return events.Dispensed(**_when(writing, "dispense", body, case.now), fill=fill)
+        return events.Dispensed(**when(writing.event_id("dispense", body), body, case.now), fill=fill)
 
     return await writing.change(patient_id, change)
+
+
+async def _preview(
+    session: Session, parts: ApiParts, caller: Caller, patient_id: str, make: Callable[[datetime], AnyEvent], language: str
+) -> PreviewOut:
+    stands = await standing(session, parts, caller.scope, patient_id)
+    return show_preview(preview(stands.plan, stands.state, make(stands.now)), language)

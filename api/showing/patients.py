@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.plans import Plans, UnknownVersion
@@ -16,9 +17,9 @@ from pathways.engine.plan import Pathway, Plan
 from pathways.engine.state import State
 from pathways.serial import OldSchema, load_state
 from records.patient_list import Listed, PatientList
-from records.patients import STATE, Patients, Profile
-from records.tables import Patient
-from records.vault import Vault
+from records.patients import STATE, Profile, profile_in
+from records.tables import Enrolment, Patient
+from records.vault import PersonVault, Vault
 
 UNKNOWN = Profile()
 
@@ -31,8 +32,21 @@ class Showing:
     vault: Vault
     plans: Plans
     language: str = "en"
+    _vaults: dict[str, PersonVault | None] = field(default_factory=dict)
+    _pinned: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _states: dict[str, State | None] = field(default_factory=dict)
     _plans: dict[str, Plan] = field(default_factory=dict)
+
+    async def reads(self, ids: Iterable[str]) -> None:
+        """Read at once what showing these patients needs: a page of fifty would ask two hundred times otherwise."""
+        new = [patient_id for patient_id in dict.fromkeys(ids) if patient_id not in self._vaults]
+        if not new:
+            return
+        self._vaults |= dict.fromkeys(new) | await PatientList(self.session, self.vault).vaults(new)
+        self._pinned |= {patient_id: [] for patient_id in new}
+        pinned = select(Enrolment.patient_id, Enrolment.pathway, Enrolment.version).where(Enrolment.patient_id.in_(new))
+        for patient_id, pathway, version in await self.session.execute(pinned.order_by(Enrolment.pathway)):
+            self._pinned[patient_id].append((pathway, version))
 
     async def many(self, patients: Sequence[Patient]) -> list[PatientOut]:
         """As a list shows them, in their order."""
@@ -96,15 +110,17 @@ class Showing:
 
     async def person(self, patient: Patient) -> tuple[PersonBrief, Profile]:
         """Who a task or a request is about."""
-        profiles = await PatientList(self.session, self.vault).profiles([patient])
-        profile = profiles.get(patient.id)
+        await self.reads([patient.id])
+        person = self._vaults[patient.id]
+        profile = None if person is None else profile_in(patient, person)
         return PersonBrief(id=patient.id, name=name_of(profile), tag=patient.tag), profile or UNKNOWN
 
     async def plan(self, patient_id: str) -> Plan:
         """The plan that the patient is pinned to; empty where a version does not compile any more."""
         if patient_id not in self._plans:
+            await self.reads([patient_id])
             try:
-                self._plans[patient_id], _ = await self.plans.of(self.session, patient_id)
+                self._plans[patient_id], _ = await self.plans.made_of(self.session, self._pinned[patient_id])
             except UnknownVersion:
                 self._plans[patient_id] = Plan({})
         return self._plans[patient_id]
@@ -118,11 +134,19 @@ class Showing:
     async def _open(self, patient: Patient) -> State | None:
         if patient.state is None:
             return None
+        await self.reads([patient.id])
+        person = self._vaults[patient.id]
+        if person is None:
+            return None
         try:
-            person = await Patients(self.session, self.vault).vault_of(patient.id)
             return load_state(person.open_bytes(STATE, patient.state))
-        except (LookupError, OldSchema):
+        except OldSchema:
             return None  # the next step folds it again
+
+    async def vault_of(self, patient_id: str) -> PersonVault | None:
+        """What opens the patient's records; None for a person who was forgotten."""
+        await self.reads([patient_id])
+        return self._vaults[patient_id]
 
 
 def brief(listed: Listed) -> PatientOut:

@@ -6,7 +6,19 @@ Rule 2: a pathway with an error is not handed out; with warnings it is.
 
 from __future__ import annotations
 
-from pathways.language.catalogue import Catalogue, Loaded, Stories, diagnose, library, load, load_stories
+from pathways.language.catalogue import Catalogue, Loaded, Stories, diagnose, library, load, load_published, load_stories
 from pathways.language.errors import Location, PathwayError, report
 
-__all__ = ["Catalogue", "Loaded", "Location", "PathwayError", "Stories", "diagnose", "library", "load", "load_stories", "report"]
+__all__ = [
+    "Catalogue",
+    "Loaded",
+    "Location",
+    "PathwayError",
+    "Stories",
+    "diagnose",
+    "library",
+    "load",
+    "load_published",
+    "load_stories",
+    "report",
+]

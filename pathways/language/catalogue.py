@@ -66,6 +66,20 @@ def load(path_or_text: Path | str, *, file: str) -> Loaded:
     return Loaded(document, compiled if usable else None, Wording.of(document, frames), tuple(scenarios), problems)
 
 
+def load_published(text: str, *, file: str) -> Loaded:
+    """Compile a document that was checked when it was published. The checks, which may take seconds, are not made again."""
+    frames = shipped_frames()
+    try:
+        document = source.read(text, file=file)
+    except Broken as broken:
+        return Loaded(None, None, Wording({}, frames), (), in_order(broken.problems))
+    data, ill_shaped = check_shape(document)
+    compiled, miswritten = compile_sound(document, data)
+    problems = in_order([*ill_shaped, *miswritten])
+    usable = all(problem.severity != "error" for problem in problems)
+    return Loaded(document, compiled if usable else None, Wording.of(document, frames), (), problems)
+
+
 def load_stories(path_or_text: Path | str, *, file: str, pathways: Mapping[str, Pathway]) -> Stories:
     """Read a story file: a list of scenarios, or a mapping with ``stories``; names may be those of any of ``pathways``."""
     try:

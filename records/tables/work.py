@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from records.tables.base import Base, Code, Id, Key
+
+CLAIMED = text("claimed_by IS NOT NULL")
+#: What is still worked on, a small part of what there is after some years: lists of it begin here, not at the oldest row.
+OPEN_TASK = text("status = 'open'")
+OPEN_REFERRAL = text("stage IN ('requested', 'received', 'more_asked', 'accepted', 'booked', 'not_attended', 'attended')")
+OPEN_REFILL = text("stage IN ('requested', 'received', 'ready', 'part')")
 
 
 class TaskRow(Base):
@@ -41,6 +47,8 @@ class TaskRow(Base):
         Index("ix_task_status_due", "status", "due", "patient_id", "key"),
         Index("ix_task_status_kind_due", "status", "kind", "due"),
         Index("ix_task_due", "due", "patient_id", "key"),
+        Index("ix_task_open_by_due", "by", "due", "patient_id", "key", sqlite_where=OPEN_TASK, postgresql_where=OPEN_TASK),
+        Index("ix_task_claimed_by_due", "claimed_by", "due", "patient_id", "key", sqlite_where=CLAIMED, postgresql_where=CLAIMED),
     )
 
 
@@ -113,6 +121,7 @@ class ReferralRow(Base):
         Index("ix_referral_place_id_asked", "place_id", "asked", "id"),
         Index("ix_referral_stage_asked", "stage", "asked", "id"),
         Index("ix_referral_asked", "asked", "id"),
+        Index("ix_referral_open", "asked", "id", sqlite_where=OPEN_REFERRAL, postgresql_where=OPEN_REFERRAL),
     )
 
 
@@ -135,4 +144,5 @@ class RefillRow(Base):
         Index("ix_refill_pharmacy_id_asked", "pharmacy_id", "asked", "id"),
         Index("ix_refill_stage_asked", "stage", "asked", "id"),
         Index("ix_refill_asked", "asked", "id"),
+        Index("ix_refill_open", "asked", "id", sqlite_where=OPEN_REFILL, postgresql_where=OPEN_REFILL),
     )

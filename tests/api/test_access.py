@@ -80,7 +80,7 @@ async def test_a_foreign_patient_looks_like_a_missing_one(network: Network) -> N
             ("visits", {"readings": WELL}),
             ("dispenses", {"medicine": "amlodipine", "days": 30}),
             ("move", {"care_team": "team-2"}),
-            ("life", {"what": "died"}),
+            ("died", {}),
         ):
             answer = await network.post(f"/patients/{asked}/{path}", body, "other-manager")
             assert (answer.status_code, answer.json()["detail"]) == (404, "There is no such record among yours."), path

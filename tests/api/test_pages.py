@@ -85,7 +85,7 @@ async def test_a_phone_is_read_and_answered_as_its_owner(network: Network) -> No
     shown = (await network.get(f"/patients/{patient}")).json()
     assert any(service["confirmed"] for service in shown["services"])
     messages = (await network.get(f"/patients/{patient}/messages")).json()["items"]
-    assert [(one["direction"], one["status"]) for one in messages][-1] == ("in", "received")
+    assert (messages[0]["direction"], messages[0]["status"]) == ("in", "received")  # newest first
     assert {one["status"] for one in messages if one["direction"] == "out"} == {"handed"}
 
 

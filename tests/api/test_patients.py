@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from records.tables import AuditRow
 from tests.api.conftest import EMERGENCY, WANG, WELL, Network
 
 
@@ -105,7 +111,7 @@ async def test_an_event_is_safe_while_temporal_is_away(network: Network) -> None
 
 async def test_somebody_who_has_died_is_out_of_every_worklist(network: Network) -> None:
     patient = await network.enrol()
-    answer = (await network.post(f"/patients/{patient}/life", {"what": "died"})).json()
+    answer = (await network.post(f"/patients/{patient}/died")).json()
     assert answer["patient"]["life"] == "died"
     assert answer["patient"]["next_due"] is None
     assert (await network.get("/tasks")).json()["items"] == []
@@ -113,7 +119,7 @@ async def test_somebody_who_has_died_is_out_of_every_worklist(network: Network) 
 
 async def test_a_pause_ends_by_itself(network: Network) -> None:
     patient = await network.enrol()
-    await network.post(f"/patients/{patient}/life", {"what": "paused", "until": "2025-03-20"})
+    await network.post(f"/patients/{patient}/pause", {"until": "2025-03-20"})
     assert (await network.get(f"/patients/{patient}")).json()["life"] == "paused"
     await network.move_to("2025-03-21T00:00:00Z")
     assert (await network.get(f"/patients/{patient}")).json()["life"] == "active"
@@ -154,3 +160,99 @@ async def test_an_unknown_field_is_named_and_nothing_is_quoted_back(network: Net
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "body.nmae"
     assert "秘密" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("paths", "life"),
+    [
+        (["died"], "died"),
+        (["withdraw"], "withdrawn"),
+        (["moved-away"], "moved_away"),
+        (["hospitalised"], "in_hospital"),
+        (["hospitalised", "discharged"], "active"),
+        (["pause"], "paused"),
+        (["pause", "resume"], "active"),
+    ],
+)
+async def test_what_life_brings_is_told_by_its_own_name_and_by_whom_is_written_down(
+    network: Network, paths: list[str], life: str
+) -> None:
+    patient = await network.enrol()
+    for path in paths:
+        answer = await network.post(f"/patients/{patient}/{path}", {"id": "told-once"})
+        assert answer.status_code == 200, answer.text
+        again = await network.post(f"/patients/{patient}/{path}", {"id": "told-once"})
+        assert again.json()["event_id"] == answer.json()["event_id"]
+    assert (await network.get(f"/patients/{patient}")).json()["life"] == life
+    async with network.parts.database.reading() as session:
+        told = list(await session.scalars(select(AuditRow).where(AuditRow.action == "patients.change")))
+    assert {(row.who, row.record) for row in told} == {("key-manager", patient)}
+    assert {row.status for row in told} == {0, 200}
+
+
+async def test_a_pause_that_is_over_before_it_begins_is_refused(network: Network) -> None:
+    patient = await network.enrol()
+    answer = await network.post(f"/patients/{patient}/pause", {"until": "2025-03-02"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "until")
+
+
+async def test_whoever_read_something_older_changes_nothing(network: Network) -> None:
+    patient = await network.enrol()
+    read = (await network.get(f"/patients/{patient}")).headers["etag"]
+    first = await network.post(f"/patients/{patient}/hospitalised", None, If_Match=read)
+    assert first.status_code == 200
+    for path, body in (("died", None), ("pause", {}), ("move", {"care_team": "team-2"}), ("visits", {"readings": WELL})):
+        answer = await network.post(f"/patients/{patient}/{path}", body, If_Match=read)
+        assert answer.status_code == 412, path
+    now = (await network.get(f"/patients/{patient}")).headers["etag"]
+    assert (await network.post(f"/patients/{patient}/move", {"care_team": "team-2"}, If_Match=now)).status_code == 200
+    assert (await network.get(f"/patients/{patient}", "other-manager")).json()["life"] == "in_hospital"
+
+
+async def test_every_kind_of_write_is_safe_while_temporal_is_away_and_acted_on_later(network: Network) -> None:
+    patient = await network.enrol()
+    await network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY})
+    (task,) = (await network.get("/tasks", kind="confirm_referral")).json()["items"]
+    await network.post(f"/tasks/{patient}/complete", {"key": task["key"], "outcome": "approved"}, "doctor")
+    await network.move_to("2025-03-16T02:00:00Z")
+    (referral,) = (await network.get("/referrals", "hospital-1")).json()["items"]
+    (refill,) = (await network.get("/refills", "pharmacy-1")).json()["items"]
+    network.waker.away = True
+    enrolled = await network.post("/patients", {**WANG, "identifier": "A-2"})
+    assert (enrolled.status_code, enrolled.json()["acted_on"]) == (201, False)
+    of_patient, of_referral, of_refill = f"/patients/{patient}", f"/referrals/{referral['id']}", f"/refills/{refill['id']}"
+    writes: list[tuple[str, str, Any]] = [
+        ("manager", f"{of_patient}/readings", {"readings": {"sbp": 141}, "source": "home"}),
+        ("manager", f"{of_patient}/services", {"service": "annual_exam"}),
+        ("manager", f"{of_patient}/calls", {"outcome": "reached"}),
+        ("manager", f"{of_patient}/move", {"phone": "138 0000 1111"}),
+        ("hospital-1", f"{of_referral}/receive", None),
+        ("hospital-1", f"{of_referral}/ask-more", {"question": "Which medicines?"}),
+        ("manager", f"{of_referral}/reply", {"text": "Amlodipine."}),
+        ("hospital-1", f"{of_referral}/accept", None),
+        ("hospital-1", f"{of_referral}/book", {"day": "2025-03-17"}),
+        ("hospital-1", f"{of_referral}/not-attended", None),
+        ("hospital-1", f"{of_referral}/attended", None),
+        ("hospital-1", f"{of_referral}/complete", {"report": "treated"}),
+        ("pharmacy-1", f"{of_refill}/receive", None),
+        ("pharmacy-1", f"{of_refill}/ready", None),
+        ("pharmacy-1", f"{of_refill}/dispense", {"days": 10, "part": True}),
+        ("pharmacy-1", f"{of_refill}/dispense", {"days": 20}),
+        ("manager", f"{of_patient}/dispenses", {"medicine": "amlodipine", "days": 30}),
+        ("manager", f"{of_patient}/visits", {"readings": WELL}),
+        ("manager", f"{of_patient}/hospitalised", None),
+        ("manager", f"{of_patient}/discharged", None),
+        ("manager", f"{of_patient}/pause", {"until": "2025-03-30"}),
+        ("manager", f"{of_patient}/resume", None),
+        ("manager", f"{of_patient}/moved-away", None),
+    ]
+    for key, path, body in writes:
+        answer = await network.post(path, body, key)
+        assert (answer.status_code, answer.json()["acted_on"]) == (200, False), (path, answer.text)
+        assert answer.json()["event_id"], path
+    network.waker.away = False
+    assert await network.parts.keeping.wake_due() == 2
+    seen = (await network.get(of_patient)).json()
+    assert (seen["life"], seen["tag"]) == ("moved_away", "green")
+    codes = {line["code"] for line in (await network.get(f"{of_patient}/timeline")).json()["items"]}
+    assert {"referral_more_asked", "referral_more_given", "referral_booked", "referral_completed", "dispensed_part"} <= codes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from some import a_network, a_patient, a_profile
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.bookings import Bookings
+from records.bookings import Bookings, working_days
 from records.database import Database
-from records.tables import VisitBooking
+from records.tables import Closure, Holiday, Organisation, VisitBooking
 
 MONDAY, FRIDAY, SATURDAY, SUNDAY = date(2025, 3, 3), date(2025, 3, 7), date(2025, 3, 8), date(2025, 3, 9)
 TODAY = date(2025, 2, 26)
@@ -73,3 +74,66 @@ async def test_another_teams_visits_take_no_room_of_ours(database: Database) -> 
         theirs, _ = await a_patient(session, a_profile(2), team="team-2")
         for patient in (theirs, ours):
             assert await Bookings(session).book(patient, "visit#1", MONDAY, FRIDAY, today=TODAY) == FRIDAY
+
+
+async def _spring_festival(session: AsyncSession) -> None:
+    """The network keeps the calendar cn: a week off, and the Saturday before it is worked."""
+    session.add(Organisation(id="network", kind="network", name="Network", network_id="network", calendar="cn"))
+    session.add(Organisation(id="other", kind="network", name="Other", network_id="other", calendar="elsewhere"))
+    await session.flush()
+    await session.execute(update(Organisation).where(Organisation.id == "centre-1").values(parent_id="network"))
+    session.add_all(Holiday(calendar="cn", day=MONDAY + timedelta(days=n), name="Spring Festival") for n in range(7))
+    session.add(Holiday(calendar="cn", day=date(2025, 3, 1), working=True, name="worked instead"))
+    session.add(Holiday(calendar="elsewhere", day=date(2025, 3, 12)))
+
+
+async def test_nobody_is_booked_on_a_holiday_and_a_weekend_that_is_worked_is_a_day_like_any_other(database: Database) -> None:
+    async with database.begin() as session:
+        await a_network(session)
+        await _spring_festival(session)
+        booked = []
+        for n, (earliest, latest) in enumerate([(MONDAY, SUNDAY), (SUNDAY, date(2025, 3, 10)), (date(2025, 3, 12),) * 2]):
+            patient, _ = await a_patient(session, a_profile(n))
+            booked.append(await Bookings(session).book(patient, "visit#1", earliest, latest, today=TODAY))
+    worked_saturday = date(2025, 3, 1)
+    assert booked == [worked_saturday, date(2025, 3, 10), date(2025, 3, 12)]
+
+
+async def test_a_holiday_rolls_back_to_no_day_that_is_past(database: Database) -> None:
+    async with database.begin() as session:
+        await a_network(session)
+        await _spring_festival(session)
+        patient, _ = await a_patient(session)
+        assert await Bookings(session).book(patient, "visit#1", MONDAY, FRIDAY, today=date(2025, 3, 1)) == FRIDAY
+
+
+async def test_the_nearest_calendar_holds_and_a_closure_above_closes_the_team(database: Database) -> None:
+    async with database.begin() as session:
+        await a_network(session)
+        await _spring_festival(session)
+        await session.execute(update(Organisation).where(Organisation.id == "centre-1").values(calendar="elsewhere"))
+        session.add_all(
+            [
+                Closure(id="c1", organisation_id="network", first=date(2025, 3, 6), last=date(2025, 3, 20), reason="flood"),
+                Closure(id="c2", organisation_id="centre-1", first=date(2025, 2, 1), last=date(2025, 3, 3)),
+                Closure(id="c3", organisation_id="other", first=date(2025, 3, 4), last=date(2025, 3, 4)),
+            ]
+        )
+        await session.flush()
+        worked = await working_days(session, "centre-1", MONDAY, SUNDAY)
+        assert worked.among(MONDAY + timedelta(days=n) for n in range(7)) == [date(2025, 3, 4), date(2025, 3, 5)]
+        worked = await working_days(session, "other", date(2025, 3, 10), date(2025, 3, 14))
+        assert worked.among(date(2025, 3, 10) + timedelta(days=n) for n in range(5)) == [
+            date(2025, 3, day) for day in (10, 11, 13, 14)
+        ]
+
+
+async def test_the_working_days_of_a_window_are_one_query(database: Database) -> None:
+    asked: list[str] = []
+    async with database.begin() as session:
+        await a_network(session)
+        await _spring_festival(session)
+        await session.flush()
+        event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        await working_days(session, "centre-1", MONDAY, SUNDAY)
+    assert len(asked) == 1

@@ -34,10 +34,10 @@ class Door:
     answers: list[str] = field(default_factory=list)
 
     async def get(self, caller: str, path: str, **query: Any) -> Any:
-        return self._said(await self.http.get(path, params=query, headers=self._as(caller)))
+        return self._said(await self.http.get(path, params=query, headers=self.signed(caller)))
 
     async def post(self, caller: str, path: str, body: Any = None) -> Any:
-        return self._said(await self.http.post(path, json=body, headers=self._as(caller)))
+        return self._said(await self.http.post(path, json=body, headers=self.signed(caller)))
 
     async def task(self, patient: str, kind: str) -> dict[str, Any]:
         """The patient's open task of this kind; there must be one."""
@@ -50,7 +50,7 @@ class Door:
         task = await self.task(patient, kind)
         await self.post(caller, f"/tasks/{patient}/complete", {"key": task["key"], "outcome": outcome})
 
-    def _as(self, caller: str) -> dict[str, str]:
+    def signed(self, caller: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.keys[caller]}"}
 
     def _said(self, answer: httpx.Response) -> Any:

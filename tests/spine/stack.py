@@ -207,8 +207,19 @@ class Stack:
     # --- what goes wrong
     async def kill_server(self) -> None:
         """SIGKILL the Temporal server and start it again on its file."""
+        await self.lose_server()
+        await self.bring_server_back()
+
+    async def lose_server(self) -> None:
+        """SIGKILL the Temporal server."""
         os.kill(self.server.process.pid, signal.SIGKILL)
         await self.server.process.wait()
+
+    async def bring_server_back(self, *, empty: bool = False) -> None:
+        """Start it again where it was; ``empty``: everything it knew is lost for good."""
+        if empty:
+            for file in self.home.glob("temporal.db*"):
+                file.unlink()
         port = int(self.server.address.rsplit(":", 1)[1])
         self.server = await TemporalServer.start(self.home / "temporal.db", port, log=self.home / "temporal.log", hurried=True)
 
@@ -219,10 +230,19 @@ HURRIED = timedelta(seconds=1)
 
 @asynccontextmanager
 async def standing(
-    home: Path, *, start: datetime, teams: int = 1, pace: Pace | None = None, task_timeout: timedelta | None = None
+    home: Path,
+    *,
+    start: datetime,
+    teams: int = 1,
+    pace: Pace | None = None,
+    task_timeout: timedelta | None = None,
+    database_url: str | None = None,
 ) -> AsyncIterator[Stack]:
     """A stack whose driven clock stands at ``start``, with the shipped pathways published and ``teams`` care teams."""
-    settings = Settings.read({"CAIRN_HOME": str(home), "CAIRN_TEMPORAL_PORT": str(free_port())})
+    given = {"CAIRN_HOME": str(home), "CAIRN_TEMPORAL_PORT": str(free_port())}
+    if database_url is not None:
+        given["CAIRN_DATABASE_URL"] = database_url
+    settings = Settings.read(given)
     parts = Parts.make(settings)
     server = await TemporalServer.start(home / "temporal.db", settings.temporal_port, log=home / "temporal.log", hurried=True)
     stack: Stack | None = None

@@ -102,9 +102,10 @@ async def live(stack: Stack, door: Door) -> list[str]:
         (referral,) = (await door.get("hospital", "/referrals"))["items"]
         for action, said in (
             ("receive", {}),
+            ("ask-more", {"question": REFUSED}),
             ("accept", {}),
             ("attended", {}),
-            ("complete", {"report": REPORT, "reason": REFUSED}),
+            ("complete", {"report": REPORT}),
         ):
             await door.post("hospital", f"/referrals/{referral['id']}/{action}", said)
 

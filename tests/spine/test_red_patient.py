@@ -109,7 +109,7 @@ class HalfAYear:
             (moment("2025-08-09", "12:00"), self.look("lost")),
             (moment("2025-08-15", "12:00"), self.post("manager", "/patients/{patient}/calls", {"outcome": "reached"})),
             (moment("2025-08-15", "12:30"), self.look("found")),
-            (moment("2025-08-24", "12:00"), self.post("manager", "/patients/{patient}/life", {"what": "died"})),
+            (moment("2025-08-24", "12:00"), self.post("manager", "/patients/{patient}/died")),
             (moment("2025-08-24", "12:30"), self.look("died")),
         ]
 

@@ -12,6 +12,16 @@ depends_on = None
 
 
 NETWORK = "network"
+STILL_OPEN = (
+    ("ix_task_open_by_due", "task", ["by", "due", "patient_id", "key"], "status = 'open'"),
+    (
+        "ix_referral_open",
+        "referral",
+        ["asked", "id"],
+        "stage IN ('requested', 'received', 'more_asked', 'accepted', 'booked', 'not_attended', 'attended')",
+    ),
+    ("ix_refill_open", "refill", ["asked", "id"], "stage IN ('requested', 'received', 'ready', 'part')"),
+)
 ONLY_ADDED_TO = ("audit", "audit_subject")
 
 
@@ -216,6 +226,17 @@ def upgrade() -> None:
         batch_op.create_index("ix_task_due", ["due", "patient_id", "key"], unique=False)
         batch_op.create_index("ix_task_status_due", ["status", "due", "patient_id", "key"], unique=False)
         batch_op.create_index("ix_task_status_kind_due", ["status", "kind", "due"], unique=False)
+    claimed = sa.text("claimed_by IS NOT NULL")
+    op.create_index(
+        "ix_task_claimed_by_due",
+        "task",
+        ["claimed_by", "due", "patient_id", "key"],
+        unique=False,
+        sqlite_where=claimed,
+        postgresql_where=claimed,
+    )
+    for name, table, columns, where in STILL_OPEN:
+        op.create_index(name, table, columns, unique=False, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     _only_added_to()
 
 
@@ -241,6 +262,9 @@ def _only_added_to() -> None:
 
 
 def downgrade() -> None:
+    for name, table, _, _ in STILL_OPEN:
+        op.drop_index(name, table)
+    op.drop_index("ix_task_claimed_by_due", "task")
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index("ix_task_status_kind_due")
         batch_op.drop_index("ix_task_status_due")

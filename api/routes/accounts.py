@@ -1,0 +1,129 @@
+"""Accounts: who may sign in, with what role, and where they stand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.depends import After, Limit, Session, may
+from api.editing import as_read, etag, once, standing, stored
+from api.granting import fits, theirs_to_give
+from api.models.access import AccountChange, AccountIn, AccountOut, AccountPage
+from api.problems import not_found, unusable
+from api.trail import trail_of
+from api.writing import Writes
+from records.accounts import Accounts, WeakPassword, checked
+from records.callers import Caller, Keys
+from records.tables import Account
+
+router = APIRouter(prefix="/accounts", tags=["access"])
+
+
+@router.get("", summary="Accounts")
+async def list_accounts(
+    caller: Annotated[Caller, may("accounts.manage")], session: Session, limit: Limit = 50, after: After = None
+) -> AccountPage:
+    """Accounts of the caller's place and what is beneath it."""
+    accounts = Accounts(session)
+    page = await accounts.page(await standing(session, caller), limit=limit, after=after)
+    return AccountPage(items=[_shown(accounts, row) for row in page.items], next=page.next)
+
+
+@router.get("/{account_id}", summary="One account")
+async def read_account(
+    caller: Annotated[Caller, may("accounts.manage")], session: Session, account_id: str, response: Response
+) -> AccountOut:
+    """An account of the caller's place or beneath it."""
+    account = await session.get(Account, account_id)
+    if account is None or not (await standing(session, caller)).covers(account.place):
+        raise not_found()
+    response.headers["ETag"] = etag(account.version)
+    return _shown(Accounts(session), account)
+
+
+@router.post("", summary="Make an account", status_code=201)
+async def make_account(
+    caller: Annotated[Caller, may("accounts.manage")], writing: Writes, request: Request, body: AccountIn, response: Response
+) -> AccountOut:
+    """A new account; whoever it is for takes another password with POST /me/password."""
+    hashed = await writing.parts.passwords.hashed(usable_password("password", body.password, body.login))
+    async with writing.parts.database.begin() as session:
+        await fits(session, body.role, body.place)
+        theirs_to_give(caller, await standing(session, caller), body.role, body.place)
+        sent, accounts = await once(writing, session), Accounts(session)
+        account = await session.get(Account, sent.made) if sent.made else None
+        if account is None:
+            account = accounts.add(body.login, hashed, name=body.name, role=body.role, place=body.place)
+            sent.note(account.id)
+            await stored(session, "There is an account of this login already. Choose another login.")
+    trail_of(request).record = account.id
+    response.headers["ETag"] = etag(account.version)
+    return _shown(accounts, account)
+
+
+@router.put("/{account_id}", summary="Change an account")
+async def change_account(
+    caller: Annotated[Caller, may("accounts.manage")],
+    writing: Writes,
+    account_id: str,
+    body: AccountChange,
+    response: Response,
+) -> AccountOut:
+    """Replace what is known of it (If-Match names what was read). Whoever is signed in with a disabled account is so no more."""
+    async with writing.parts.database.reading() as session:
+        known = await session.get(Account, account_id)
+    hashed = None
+    if body.password is not None and known is not None:
+        hashed = await writing.parts.passwords.hashed(usable_password("password", body.password, known.login))
+    async with writing.parts.database.begin() as session:
+        account = await _theirs(session, caller, account_id)
+        sent, accounts = await once(writing, session), Accounts(session)
+        if sent.made is None:
+            as_read(writing.if_match, account.version)
+            await fits(session, body.role, body.place)
+            theirs_to_give(caller, await standing(session, caller), body.role, body.place)
+            account.name, account.role, account.place = body.name, body.role, body.place
+            account.disabled = body.disabled
+            account.version += 1
+            if hashed is not None:
+                await accounts.set_password(account, hashed)
+            elif body.disabled:
+                await Keys(session).end_sign_ins(account.id)
+            sent.note(account.id)
+    writing.parts.keys.forget()
+    response.headers["ETag"] = etag(account.version)
+    return _shown(accounts, account)
+
+
+async def _theirs(session: AsyncSession, caller: Caller, account_id: str) -> Account:
+    under = await standing(session, caller)
+    account = await Accounts(session).one(account_id, under)
+    if account is None:
+        raise not_found()
+    theirs_to_give(caller, under, account.role, account.place)
+    return account
+
+
+def usable_password(field: str, password: str, login: str) -> str:
+    """The password, if it may be one. Raises Problem 422."""
+    try:
+        return checked(password, login=login)
+    except WeakPassword as weak:
+        reason, _, remedy = str(weak).partition("; ")
+        raise unusable(field, reason, remedy) from None
+
+
+def _shown(accounts: Accounts, row: Account) -> AccountOut:
+    return AccountOut(
+        id=row.id,
+        login=row.login,
+        name=row.name,
+        role=row.role,
+        place=row.place,
+        disabled=row.disabled,
+        locked=accounts.is_locked(row),
+        created=row.created,
+        version=row.version,
+    )

@@ -1,0 +1,105 @@
+"""Referrals and refill requests as the places and the care teams see them; a few queries however long the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from api.models.requests import ReferralOut, ReferralSummary, ReferredPerson, RefillOut, SaidOut, SuppliedPerson
+from api.showing.patients import UNKNOWN, Showing, name_of
+from api.showing.tasks import row_text
+from records import referrals, refills
+from records.patients import Patients, Profile
+from records.referrals import Said
+from records.requests import could_become
+from records.tables import Patient, PersonKey, ReferralRow, RefillRow
+from records.vault import PersonVault
+
+
+@dataclass(frozen=True, slots=True)
+class _Whom:
+    """Whom a request is about. Both are None for a person who was forgotten."""
+
+    person: PersonVault | None
+    profile: Profile | None
+
+
+async def show_referrals(showing: Showing, rows: Sequence[ReferralRow]) -> list[ReferralOut]:
+    """In their order."""
+    await showing.reads(row.patient_id for row in rows)
+    whom = await _whom(showing, rows)
+    return [await _referral(showing, row, whom[row.patient_id]) for row in rows]
+
+
+async def show_refills(showing: Showing, rows: Sequence[RefillRow]) -> list[RefillOut]:
+    """In their order."""
+    whom = await _whom(showing, rows)
+    return [_refill(row, whom[row.patient_id]) for row in rows]
+
+
+async def _whom(showing: Showing, rows: Sequence[ReferralRow] | Sequence[RefillRow]) -> dict[str, _Whom]:
+    ids = {row.patient_id for row in rows}
+    patients = await showing.session.scalars(select(Patient).where(Patient.id.in_(ids)))
+    # Held here while it is used: the session only remembers what somebody holds.
+    keys = {key.patient_id: key for key in await showing.session.scalars(select(PersonKey).where(PersonKey.patient_id.in_(ids)))}
+    people = Patients(showing.session, showing.vault)
+    return {
+        patient.id: _Whom(await people.vault_of(patient.id), await people.profile(patient))
+        if patient.id in keys
+        else _Whom(None, None)
+        for patient in patients
+    }
+
+
+async def _referral(showing: Showing, row: ReferralRow, whom: _Whom) -> ReferralOut:
+    body = referrals.told(whom.person, row) if whom.person is not None else {}
+    said = referrals.thread(body)
+    plan = await showing.plan(row.patient_id)
+    pathway, rule, profile = body.get("pathway", ""), body.get("row", ""), whom.profile or UNKNOWN
+    moves = could_become(referrals.MOVES, referrals.stands_at(body, row.stage))
+    return ReferralOut(
+        id=row.id,
+        patient=ReferredPerson(
+            id=row.patient_id, name=name_of(whom.profile), born=profile.born, sex=profile.sex, phone=profile.phone
+        ),
+        urgency=row.urgency,
+        stage=row.stage,
+        asked=row.asked,
+        changed=row.changed,
+        day=row.day,
+        place=row.place_id,
+        summary=ReferralSummary(
+            pathway=pathway,
+            row=rule,
+            inputs=body.get("inputs", {}),
+            because=row_text(plan.pathways.get(pathway), rule, showing.language),
+        ),
+        reason=_last(said, "reason"),
+        report=_last(said, "report"),
+        instructions=_last(said, "instructions"),
+        thread=[SaidOut(at=one.at, side=one.side, kind=one.kind, text=one.text) for one in said],
+        moves=[to for to in moves if to != row.stage],
+    )
+
+
+def _last(said: Sequence[Said], kind: str) -> str | None:
+    return next((one.text for one in reversed(said) if one.kind == kind), None)
+
+
+def _refill(row: RefillRow, whom: _Whom) -> RefillOut:
+    asked = refills.asked_of(whom.person, row) if whom.person is not None else {}
+    phone = whom.profile.phone if whom.profile else None
+    return RefillOut(
+        id=row.id,
+        patient=SuppliedPerson(id=row.patient_id, name=name_of(whom.profile), phone=phone),
+        medicine=asked.get("medicine", ""),
+        stage=row.stage,
+        asked=row.asked,
+        changed=row.changed,
+        runs_out=row.runs_out,
+        pharmacy=row.pharmacy_id,
+        reason=asked.get("reason"),
+        moves=list(could_become(refills.MOVES, row.stage)),
+    )

@@ -1,0 +1,206 @@
+"""People who sign in with a name and a password.
+
+Rule 1: only an argon2id hash of a password is kept; it is worked out in a thread, a few at a time, never in the event loop.
+Rule 2: a wrong password, an unknown name, a locked and a disabled account look alike and take alike.
+Rule 3: failures are counted in the row, so that ten tries lock an account whichever process they were sent to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from records.callers import Keys
+from records.clock import system_time
+from records.database import Database
+from records.pages import Page, behind, cursor
+from records.places import Subtree
+from records.tables import Account, ApiKey
+
+T = TypeVar("T")
+SHORTEST, LONGEST = 12, 200
+MOST_FAILURES = 10
+LOCKED_FOR = timedelta(minutes=15)
+SIGNED_IN_FOR = timedelta(hours=12)
+
+
+class WeakPassword(ValueError):
+    """A password that is not taken; the message says what would be."""
+
+
+@dataclass(frozen=True)
+class Passwords:
+    """Hashes passwords and compares them. ``at_once`` bounds the memory: argon2id takes 64 MiB for each."""
+
+    hasher: PasswordHasher = field(default_factory=PasswordHasher)
+    at_once: int = 2
+    _threads: ThreadPoolExecutor = field(init=False, repr=False)
+    _nobodys: list[str] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_threads", ThreadPoolExecutor(self.at_once, thread_name_prefix="passwords"))
+
+    async def hashed(self, password: str) -> str:
+        """What is stored of a password."""
+        return await self._in_a_thread(lambda: self.hasher.hash(_normal(password)))
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        """Whether it is the password; for nobody's (None) it never is, and takes as long."""
+        return await self._in_a_thread(lambda: self._matches(stored, password))
+
+    def _matches(self, stored: str | None, password: str) -> bool:
+        if stored is None and not self._nobodys:
+            self._nobodys.append(self.hasher.hash(uuid4().hex))
+        try:
+            return self.hasher.verify(stored or self._nobodys[0], _normal(password)) and stored is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _in_a_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def checked(password: str, *, login: str) -> str:
+    """The password, if it may be one. Raises WeakPassword."""
+    plain = _normal(password)
+    if len(plain) < SHORTEST:
+        raise WeakPassword(f"has fewer than {SHORTEST} characters; take a few words that nobody would guess")
+    if len(plain) > LONGEST:
+        raise WeakPassword(f"has more than {LONGEST} characters; take a shorter one")
+    name = folded_login(login)
+    if plain.casefold() in (name, name[::-1]) or len(set(plain)) < 4 or plain.casefold().replace(name, "") == "":
+        raise WeakPassword("is the login again, or the same few characters; take a few words that nobody would guess")
+    return password
+
+
+def folded_login(login: str) -> str:
+    """A login as it is compared."""
+    return unicodedata.normalize("NFKC", login).strip().casefold()
+
+
+def _normal(password: str) -> str:
+    return unicodedata.normalize("NFKC", password)
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Accounts of one transaction. ``now``: the machine's time."""
+
+    session: AsyncSession
+    now: Callable[[], datetime] = system_time
+
+    def add(self, login: str, password_hash: str, *, name: str, role: str, place: str) -> Account:
+        """A new account."""
+        account = Account(
+            id=uuid4().hex[:16],
+            login=folded_login(login),
+            name=name,
+            password_hash=password_hash,
+            role=role,
+            place=place,
+            created=self.now(),
+            disabled=False,
+            failures=0,
+            version=1,
+        )
+        self.session.add(account)
+        return account
+
+    async def with_login(self, login: str) -> Account | None:
+        """The account of this login, held against anybody else's change."""
+        query = select(Account).where(Account.login == folded_login(login)).with_for_update()
+        return (await self.session.scalars(query.execution_options(populate_existing=True))).first()
+
+    async def one(self, account_id: str, under: Subtree) -> Account | None:
+        """The account, held against anybody else's change; one of a place outside ``under`` looks like a missing one."""
+        account = await self.session.get(Account, account_id, with_for_update=True, populate_existing=True)
+        return account if account is not None and under.covers(account.place) else None
+
+    async def page(self, under: Subtree, *, limit: int, after: str | None = None) -> Page[Account]:
+        """Accounts by id, of places that belong to ``under``. Raises BadCursor."""
+        query = select(Account).order_by(Account.id).limit(limit + 1)
+        if not under.everywhere:
+            query = query.where(Account.place.in_(sorted(under.organisations | under.teams)))
+        key = behind(after, 1)
+        if key is not None:
+            query = query.where(Account.id > key[0])
+        found = list(await self.session.scalars(query))
+        shown = found[:limit]
+        return Page(shown, cursor(shown[-1].id) if len(found) > limit else None)
+
+    def is_locked(self, account: Account) -> bool:
+        """Whether too many tries have failed a short while ago."""
+        return account.locked_until is not None and account.locked_until > self.now()
+
+    def failed(self, account: Account) -> None:
+        """One more try has failed; a lock that has ended begins the count anew."""
+        if account.locked_until is not None and not self.is_locked(account):
+            account.failures, account.locked_until = 0, None
+        account.failures += 1
+        if account.failures >= MOST_FAILURES and account.locked_until is None:
+            account.locked_until = self.now() + LOCKED_FOR
+
+    async def set_password(self, account: Account, password_hash: str, *, besides: str = "") -> None:
+        """Another password: whoever is signed in with the old one is signed out, except the token ``besides``."""
+        account.password_hash, account.failures, account.locked_until = password_hash, 0, None
+        account.version += 1
+        await Keys(self.session, self.now).end_sign_ins(account.id, besides=besides)
+
+
+@dataclass(frozen=True)
+class SignIns:
+    """Signing in, over several transactions, so that no lock is held while a password is compared."""
+
+    database: Database
+    passwords: Passwords
+    now: Callable[[], datetime] = system_time
+    lasts: timedelta = SIGNED_IN_FOR
+
+    async def sign_in(self, login: str, password: str) -> tuple[str, ApiKey] | None:
+        """A token and its row; None whatever was wrong."""
+        stored, right = await self._compared(login, password)
+        async with self.database.begin() as session:
+            account = await self._proven(session, login, stored, right=right)
+            if account is None:
+                return None
+            keys = Keys(session, self.now)
+            expires = self.now() + self.lasts
+            return keys.add(account.login, account.role, account.place, expires=expires, account_id=account.id)
+
+    async def change_password(self, account_id: str, old: str, new_hash: str, *, besides: str) -> bool:
+        """Take another password, if ``old`` is the present one; the token ``besides`` stays signed in."""
+        async with self.database.reading() as session:
+            login = await session.scalar(select(Account.login).where(Account.id == account_id)) or ""
+        stored, right = await self._compared(login, old)
+        async with self.database.begin() as session:
+            account = await self._proven(session, login, stored, right=right)
+            if account is not None:
+                await Accounts(session, self.now).set_password(account, new_hash, besides=besides)
+            return account is not None
+
+    async def _compared(self, login: str, password: str) -> tuple[str | None, bool]:
+        async with self.database.reading() as session:
+            stored = await session.scalar(select(Account.password_hash).where(Account.login == folded_login(login)))
+        return stored, await self.passwords.matches(stored, password)
+
+    async def _proven(self, session: AsyncSession, login: str, stored: str | None, *, right: bool) -> Account | None:
+        accounts = Accounts(session, self.now)
+        account = await accounts.with_login(login)
+        if account is None or account.disabled or accounts.is_locked(account):
+            return None
+        if not right or account.password_hash != stored:
+            accounts.failed(account)
+            return None
+        account.failures, account.locked_until = 0, None
+        return account
