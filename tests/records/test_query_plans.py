@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from plans import GROWING, Asked, Listener, short, too_much
+from query_plans import GROWING, Asked, Listener, short, too_much
 from sqlalchemy import event, insert
 
 sys.path.append(str(Path(__file__).parents[2]))  # the benchmarks are not part of what is installed
