@@ -81,10 +81,10 @@ class Enrolments:
                 return Enrolment(place, "died", notes=notes)
             now = await self.clock.now(session)
             team = await self._team(session, intake.care_team)
+            if team is not None and intake.care_team not in (None, team.id, team.name):
+                notes = (*notes, f"{place}: there is no care team of the name that is given; looked after by {team.id} for now")
             if team is None:
-                return Enrolment(
-                    place, "no_care_team", notes=(*notes, "no care team is set up; start the stack once with: cairn up")
-                )
+                return Enrolment(place, "no_care_team", notes=(*notes, "no care team is set up; make one with: POST /api/v1/teams"))
             timezone = intake.timezone or team.timezone
             current = await self.plans.current(session)
             wanted = {name: pathway for name, pathway in current.items() if only is None or name in only}
@@ -116,8 +116,10 @@ class Enrolments:
 
     async def _team(self, session: AsyncSession, name: str | None) -> CareTeam | None:
         if name is not None:
-            named = select(CareTeam).where((CareTeam.id == name) | (CareTeam.name == name))
-            found = (await session.scalars(named.limit(1))).first()
+            found = await session.get(CareTeam, name)  # its id before any name: names are anybody's choice
+            if found is None:
+                named = select(CareTeam).where(CareTeam.name == name).order_by(CareTeam.id)
+                found = (await session.scalars(named.limit(1))).first()
             if found is not None:
                 return found
         return (await session.scalars(select(CareTeam).order_by(CareTeam.id).limit(1))).first()

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.seeing.readiness import Ready
 from api import problems
+from api.bodies import Bodies
 from api.console import pages
 from api.observing import observe, ready_route
 from api.parts import ApiParts
@@ -76,6 +77,7 @@ def create_app(parts: ApiParts) -> FastAPI:
 
     problems.describe(app)
     app.add_middleware(Trails)
+    app.add_middleware(Bodies)
     app.add_middleware(Headers)
     ready_route(app, Ready(parts.database, parts.temporal_answers, metrics=parts.seeing.metrics))
     observe(app, parts.seeing)

@@ -27,6 +27,8 @@ async def enrol(writing: Writing, scope: Scope, body: PersonIn) -> EnrolmentOut:
     team = scope.team or body.care_team
     if team is not None and not scope.covers_team(team):
         raise unusable("care_team", "is not among your care teams", "name one of yours")
+    if team is None and scope.teams is not None:
+        raise unusable("care_team", "is missing, and you have several", "name one of yours")
     async with parts.database.reading() as session:
         if team is not None and await session.get(CareTeam, team) is None:
             raise unusable("care_team", "there is no such care team", "name one of the network's care teams, or leave it out")

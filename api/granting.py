@@ -42,6 +42,11 @@ async def fits(session: AsyncSession, role: str, place: str, rights: Collection[
         )
 
 
+def given(id_: str, role: str, place: str) -> str:
+    """What the audit log says of a key or an account that was handed out or changed: which, and what it now opens."""
+    return f"{id_} {role} {place}"
+
+
 def theirs_to_give(caller: Caller, under: Subtree, role: str, place: str, rights: Collection[str] | None = None) -> None:
     """Raises Problem 403 unless the caller may hand this out."""
     if not under.covers(place):

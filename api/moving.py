@@ -13,6 +13,7 @@ from api.writing import Case, Writing, happened_at
 from pathways.engine.events import PersonChanged
 from records.intake.places import e164, known_zone, shipped_places
 from records.patients import Profile
+from records.places import Places
 from records.pulse import touch
 from records.scope import Scope
 from records.tables import CareTeam, VisitBooking
@@ -26,7 +27,7 @@ async def move(writing: Writing, scope: Scope, patient_id: str, body: MoveIn) ->
         if not scope.covers_team(case.patient.care_team_id):
             raise not_found()
         if body.care_team is not None:
-            await _to_team(case, body.care_team)
+            await _to_team(case, scope, body.care_team)
         if body.timezone is not None and known_zone(body.timezone) is None:
             raise unusable("timezone", "is not a time zone", "use an IANA name such as Asia/Shanghai")
         profile = await case.patients.profile(case.patient)
@@ -46,14 +47,23 @@ async def move(writing: Writing, scope: Scope, patient_id: str, body: MoveIn) ->
     return await writing.change(patient_id, change)
 
 
-async def _to_team(case: Case, team: str) -> None:
-    if await case.session.get(CareTeam, team) is None:
+async def _to_team(case: Case, scope: Scope, team: str) -> None:
+    if not await _is_of_the_network(case, scope, team):
         raise unusable("care_team", "there is no such care team", "name one of the network's care teams")
     before, case.patient.care_team_id = case.patient.care_team_id, team
     await Tasks(case.session).hand_to(team, patient_id=case.patient.id)
     booked = update(VisitBooking).where(VisitBooking.patient_id == case.patient.id)
     await case.session.execute(booked.values(care_team_id=team))
     await touch(case.session, before, team)
+
+
+async def _is_of_the_network(case: Case, scope: Scope, team: str) -> bool:
+    """Whether there is such a team, among the caller's or in the patient's network: nobody hands a patient to strangers."""
+    if await case.session.get(CareTeam, team) is None:
+        return False
+    places = Places(case.session)
+    same = await places.networks_of(team) == await places.networks_of(case.patient.care_team_id)
+    return same or scope.covers_team(team)
 
 
 def _with_numbers(profile: Profile, body: MoveIn, country: str | None) -> Profile:

@@ -7,9 +7,11 @@ Rule 2: nothing that was sent is quoted back: a body holds what is personal, and
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,10 +20,12 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.exceptions import HTTPException
 
+from records.accounts import Crowded
 from records.database import DatabaseAway
 from records.pages import BadCursor
 
 log = logging.getLogger(__name__)
+MOST_SAID = 100  # faults of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ _WHEN: Mapping[int, str] = {
     403: "The caller's role, or this key, may not do this",
     404: "There is no such record among the caller's",
     405: "This address does not take that method",
+    408: "The body did not come in time",
     409: "The record stands in a way that does not allow it",
     412: "The record has changed since it was read",
     413: "This is longer than the address takes",
@@ -135,8 +140,10 @@ def handle(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, refused: RequestValidationError) -> Response:
         faults = [
-            Fault(".".join(str(part) for part in fault["loc"]), str(fault["msg"]), _remedy(str(fault["type"])))
-            for fault in refused.errors()
+            Fault("body", f"is not JSON, from character {fault['loc'][-1]} on", "send one JSON object, in UTF-8")
+            if fault["type"] == "json_invalid"
+            else Fault(_where(fault["loc"]), str(fault["msg"]).removeprefix("Value error, "), _remedy(str(fault["type"])))
+            for fault in islice(refused.errors(), MOST_SAID)
         ]
         return answer(422, "The request cannot be used as it is; nothing was stored.", faults)
 
@@ -146,6 +153,12 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, failed: HTTPException) -> Response:
+        if failed.status_code == 400:  # the framework's word for a body that is no text
+            return answer(
+                422,
+                "The request cannot be used as it is; nothing was stored.",
+                [Fault("body", "cannot be read", "send one JSON object, in UTF-8")],
+            )
         detail = {404: "There is nothing at this address.", 405: "This address does not take that method."}
         response = answer(failed.status_code, detail.get(failed.status_code, str(failed.detail)))
         response.headers.update(failed.headers or {})  # which methods the address does take
@@ -155,10 +168,17 @@ def handle(app: FastAPI) -> None:
     async def _away(request: Request, away: DatabaseAway) -> Response:
         return answer(503, "The database does not answer. Repeat this in a moment, with the same Idempotency-Key.")
 
+    @app.exception_handler(Crowded)
+    async def _crowded(request: Request, crowded: Crowded) -> Response:
+        return answer(503, "Too many people sign in just now; nothing was changed. Please try again in a moment.")
+
     @app.exception_handler(Exception)
     async def _fault(request: Request, fault: Exception) -> Response:
         log.error("a request failed: %s", type(fault).__name__)  # the message may hold what is personal
-        return answer(500, "Something went wrong on our side; what you sent was not acted on. Please try again.")
+        return answer(
+            500,
+            "Something went wrong on our side. Whether what you sent was stored is not known: repeat it with the same Idempotency-Key.",
+        )
 
 
 def describe(app: FastAPI) -> None:
@@ -178,6 +198,11 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def _where(loc: Sequence[str | int]) -> str:
+    """The field, by names of ours: a name that the caller made up may be anything, and is shown only where it looks like one."""
+    return ".".join(str(part) if isinstance(part, int) or re.fullmatch(r"[A-Za-z0-9_@\[\]-]{1,60}", part) else "?" for part in loc)
+
+
 def _remedy(kind: str) -> str:
     if kind == "missing":
         return "add this field"
@@ -187,4 +212,8 @@ def _remedy(kind: str) -> str:
         return "write a moment such as 2025-03-03T09:00:00Z"
     if kind.startswith("date"):
         return "write a day such as 2025-03-03"
+    if kind == "value_error":
+        return "correct it, and send it again"
+    if kind in ("literal_error", "enum"):
+        return "write one of the words named here"
     return "see /docs for what this field takes"

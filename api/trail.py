@@ -23,7 +23,8 @@ from records.vault import OPENED
 KEY = "cairn.trail"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 RECORDS = ("patient_id", "referral_id", "refill_id", "task_id", "message_id")  # path parameters that name a patient's record
-OF_PATIENTS = "patients."  # rights that make or change a patient's record, even where no path names it
+#: Rights that make or change a patient's record, or who may open one, even where no path names what.
+WRITTEN_DOWN = ("patients.", "keys.", "accounts.", "self.change")
 OUTSIDE = "outside"  # who calls a webhook: it shows a signature instead of a key
 NOT_KEPT = "The audit log cannot be written, so nothing is shown. Ask whoever runs Cairn, and repeat with the same Idempotency-Key."
 
@@ -53,7 +54,7 @@ class Trail:
         named = (n for n in request.path_params if n in RECORDS or (changes and n.endswith("_id")))
         self.record = next((str(request.path_params[name]) for name in named), "")
         self.about = str(request.path_params.get("patient_id", ""))
-        if changes and (self.record or right.startswith(OF_PATIENTS)):
+        if changes and (self.record or right.startswith(WRITTEN_DOWN)):
             self.begun = True
             await self.audit.write(self._entry(BEGUN, ()))
 

@@ -41,7 +41,7 @@ class Watch:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _poller: asyncio.Task[None] | None = None
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
-    _stopped: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def listeners(self) -> int:
@@ -50,7 +50,7 @@ class Watch:
 
     def stop(self) -> None:
         """End every stream, and begin no other: the server stops."""
-        self._stopped = True
+        self.stopping.set()
         self._tell()
 
     async def changes(self, team: str, *, heard: str | None, still_allowed: Callable[[], Awaitable[bool]]) -> AsyncGenerator[int]:
@@ -64,7 +64,7 @@ class Watch:
             pulse = await self._read(team)
             if str(pulse) != heard:
                 yield pulse
-            while not self._stopped:
+            while not self.stopping.is_set():
                 now = self._known.get(team, pulse)
                 if now > pulse:
                     pulse = now

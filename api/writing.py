@@ -8,6 +8,7 @@ Rule 4: the same key with the same request is one event; with another request it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -27,19 +28,21 @@ from api.problems import changed_since, not_found, unusable
 from api.trail import trail_of
 from pathways.engine.events import AnyEvent
 from records.idempotency import UsedForSomethingElse, request
-from records.scope import Scope
+from records.scope import NETWORK, Scope
 from records.tables import Idempotency, Patient
 
 __all__ = ["Case", "Change", "Writes", "Writing", "happened_at", "not_ahead", "patient_etag"]
 
 CLOCKS_DIFFER = timedelta(minutes=2)
+SETTLES_WHILE_STOPPING = 1.0  # seconds; what is stored is safe, and an answer that says so is better than a connection that is cut
 
 
 @dataclass(frozen=True)
 class Writing:
     """Stores events and waits for what comes of them.
 
-    ``given``: the request's Idempotency-Key; ``asked``: a hash of what was asked with it; ``if_match``: what the caller had read.
+    ``given``: the request's Idempotency-Key; ``asked``: a hash of what was asked with it; ``if_match``: what the caller had read;
+    ``scope``: what the caller may see now, which may be less than when the same request was sent before.
     """
 
     parts: ApiParts
@@ -47,6 +50,7 @@ class Writing:
     given: str | None = None
     asked: str = ""
     if_match: str | None = None
+    scope: Scope = NETWORK
 
     def event_id(self, kind: str, body: Happened | None = None) -> str:
         """The same for the same key of the same caller's choice; fresh without one."""
@@ -77,6 +81,8 @@ class Writing:
             nonlocal event_id
             remembered, repeated = await self.remembered(case.session)
             if remembered is not None and repeated:
+                if not self.scope.is_a_place and not self.scope.covers_team(case.patient.care_team_id):
+                    raise not_found()  # the patient has moved on since; how they stand now is not for this caller
                 event_id = remembered.event_id
                 return None
             read = patient_etag(case.patient)
@@ -112,20 +118,32 @@ class Writing:
             ) from None
 
     async def settle(self, patient_id: str, next_step: int) -> bool:
-        """Wait until everything stored was taken; False while Temporal is away or slow."""
+        """Wait until everything stored was taken; False while Temporal is away or slow, or when this process stops meanwhile."""
         if self.parts.waker is None:
             return False
+        settling = asyncio.ensure_future(self.parts.waker.settle(patient_id, next_step=next_step))
+        stopping = asyncio.ensure_future(self._process_stops())
         try:
-            await self.parts.waker.settle(patient_id, next_step=next_step)
+            await asyncio.wait((settling, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if settling.done():
+                settling.result()
+            return settling.done()
         except NotWoken:
             return False
-        return True
+        finally:
+            settling.cancel()
+            stopping.cancel()
+
+    async def _process_stops(self) -> None:
+        await self.parts.watch.stopping.wait()
+        await asyncio.sleep(SETTLES_WHILE_STOPPING)
 
     async def stands(self, patient_id: str) -> Moved:
-        """How the patient stands now."""
+        """How the patient stands now; a place that was asked learns neither tag nor dates."""
         async with self.parts.database.reading() as session:
             patient = await session.get_one(Patient, patient_id)
-            return Moved(id=patient.id, tag=patient.tag, life=patient.life, reach=patient.reach, next_due=patient.next_due)
+        tag, next_due = (None, None) if self.scope.is_a_place else (patient.tag, patient.next_due)
+        return Moved(id=patient.id, tag=tag, life=patient.life, reach=patient.reach, next_due=next_due)
 
 
 async def _writing(asking: Request, parts: Parts, given: IdempotencyKey = None, if_match: IfMatch = None) -> Writing:
@@ -133,7 +151,7 @@ async def _writing(asking: Request, parts: Parts, given: IdempotencyKey = None, 
     if caller is None:
         raise RuntimeError("a route names its caller before what it writes")
     asked = sha256(f"{asking.method} {asking.url.path}\n".encode() + await asking.body()).hexdigest() if given else ""
-    return Writing(parts, caller.id, given, asked, if_match)
+    return Writing(parts, caller.id, given, asked, if_match, caller.scope)
 
 
 Writes = Annotated[Writing, Depends(_writing)]

@@ -1,7 +1,7 @@
-"""All benchmarks, each in a process of its own: ``python -m bench [--quick] [--record]``; or a city: ``python -m bench city``.
+"""All benchmarks, each a process: ``python -m bench [--quick] [--record]``; or one of ``APART``: ``python -m bench city``.
 
 ``--quick`` is a short try with fewer patients; ``--record`` writes what was printed below the last
-heading of ``bench/README.md``. The city takes half an hour of its own and has a heading of its own.
+heading of ``bench/README.md``. Those apart take half an hour of their own and have a heading of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).with_name("README.md")
-CITY = "city"
+APART = ("city", "contract")
 HEADING = "## Last results\n"
 ALL: dict[str, tuple[str, ...]] = {
     "engine": (),
@@ -40,8 +40,8 @@ def with_section(page: str, heading: str, results: str) -> str:
 
 
 def main() -> int:
-    if sys.argv[1:2] == [CITY]:
-        return subprocess.run([sys.executable, "-m", "bench.city", *sys.argv[2:]], check=False).returncode
+    if sys.argv[1:] and sys.argv[1] in APART:
+        return subprocess.run([sys.executable, "-m", f"bench.{sys.argv[1]}", *sys.argv[2:]], check=False).returncode
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true")
     options.add_argument("--record", action="store_true")

@@ -39,14 +39,22 @@ class WeakPassword(ValueError):
     """A password that is not taken; the message says what would be."""
 
 
+class Crowded(RuntimeError):
+    """Too many passwords wait to be compared: anybody may try to sign in, and nobody may keep the others out by it for long."""
+
+
 @dataclass(frozen=True)
 class Passwords:
-    """Hashes passwords and compares them. ``at_once`` bounds the memory: argon2id takes 64 MiB for each."""
+    """Hashes passwords and compares them. ``at_once`` bounds the memory: argon2id takes 64 MiB for each; ``most_waiting`` bounds
+    how long anybody waits. Everything here raises Crowded.
+    """
 
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
     at_once: int = 2
+    most_waiting: int = 64
     _threads: ThreadPoolExecutor = field(init=False, repr=False)
     _nobodys: list[str] = field(default_factory=list, repr=False)
+    _waiting: list[None] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_threads", ThreadPoolExecutor(self.at_once, thread_name_prefix="passwords"))
@@ -68,7 +76,12 @@ class Passwords:
             return False
 
     async def _in_a_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        if len(self._waiting) >= self.most_waiting:
+            raise Crowded
+        self._waiting.append(None)
+        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        done.add_done_callback(lambda _: self._waiting.pop())  # not before its turn is over, though its caller went home
+        return await done
 
 
 def checked(password: str, *, login: str) -> str:

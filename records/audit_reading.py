@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.pages import BadCursor, Page, behind, cursor
+from records.pages import BadCursor, Page, behind, cursor, moment_in, number_in
 from records.scope import Scope
 from records.tables import AuditRow, AuditSubject, Moment, Patient
 
@@ -52,7 +52,7 @@ class AuditReading:
         key = behind(after, 3)
         if key is not None:
             try:
-                last = (literal(datetime.fromisoformat(key[0]), Moment()), literal(key[1]), literal(int(key[2])))
+                last = (literal(moment_in(key[0]), Moment()), literal(key[1]), literal(number_in(key[2])))
                 query = query.where(tuple_(*order) < tuple_(*last))
             except ValueError:
                 raise BadCursor("this cursor belongs to another list") from None

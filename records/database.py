@@ -105,7 +105,7 @@ def _away_is_said() -> Iterator[None]:
 async def _connected(session: AsyncSession) -> AsyncConnection:
     try:
         return await session.connection()
-    except (OSError, PoolTimeout, PostgresError) as fault:  # the driver's own refusals are not SQLAlchemy's yet at this point
+    except (OSError, PoolTimeout, PostgresError, DBAPIError) as fault:  # nothing was asked yet: it starts, stops, or is full
         raise DatabaseAway("the database does not answer") from fault
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, literal, select, tuple_
+from sqlalchemy import BigInteger, and_, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.pages import BadCursor, Page, behind, cursor
+from records.pages import BIG_INTEGER, BadCursor, Page, behind, cursor, moment_in, number_in
 from records.tables import Delivery, Message, Moment
 from records.vault import PersonVault
 
@@ -51,7 +51,7 @@ class Messages:
         key = behind(after, 2)
         if key is not None:
             try:
-                last = tuple_(literal(datetime.fromisoformat(key[0]), Moment()), literal(int(key[1])))
+                last = tuple_(literal(moment_in(key[0]), Moment()), literal(number_in(key[1], most=BIG_INTEGER), BigInteger()))
             except ValueError:
                 raise BadCursor("this cursor belongs to another list") from None
             query = query.where(tuple_(Message.at, Message.id) < last)

@@ -9,9 +9,11 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+INTEGER, BIG_INTEGER = 2**31 - 1, 2**63 - 1  # the most that a column of this type takes
 
 
 class BadCursor(ValueError):
@@ -44,3 +46,22 @@ def behind(written: str | None, parts: int) -> list[str] | None:
     if any("\x00" in part or any("\ud800" <= c <= "\udfff" for c in part) for part in key):  # no database takes them
         raise BadCursor("this is no cursor of ours")
     return key
+
+
+def moment_in(part: str) -> datetime:
+    """The moment that a part of a cursor names, UTC. Raises ValueError for one that no row has."""
+    try:
+        moment = datetime.fromisoformat(part)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        pass  # beyond the years that a calendar has
+    raise ValueError("no moment of ours")
+
+
+def number_in(part: str, *, most: int = INTEGER) -> int:
+    """The number that a part of a cursor names. Raises ValueError for one that no row has."""
+    number = int(part)
+    if not 0 <= number <= most:
+        raise ValueError("no number of ours")
+    return number

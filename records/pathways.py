@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnExpressionArgument, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.pages import BadCursor, Page, behind, cursor
+from records.pages import BadCursor, Page, behind, cursor, moment_in
 from records.tables import Moment, PathwayVersion
 
 
@@ -50,7 +50,7 @@ class PublishedPathways:
         key = behind(after, 2)
         if key is not None:
             try:
-                query = query.where(place < tuple_(literal(datetime.fromisoformat(key[0]), Moment()), literal(key[1])))
+                query = query.where(place < tuple_(literal(moment_in(key[0]), Moment()), literal(key[1])))
             except ValueError:
                 raise BadCursor("this cursor belongs to another list") from None
         found = [Version(*row) for row in await self.session.execute(query)]

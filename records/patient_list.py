@@ -9,10 +9,11 @@ from datetime import date
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.intake.places import e164, shipped_places
 from records.pages import Page, behind, cursor
 from records.patients import Profile, profile_in
 from records.scope import Scope
-from records.tables import Enrolment, Patient, PersonKey, PersonToken, VisitBooking
+from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken, VisitBooking
 from records.vault import PersonVault, Vault, searchable
 
 
@@ -51,8 +52,8 @@ class PatientList:
         # see ``plan_cache_mode`` where the database is opened.
         query = select(Patient).order_by(Patient.id).limit(limit + 1)
         query = scope.of_teams(query, Patient.care_team_id)
-        for kind, token in self._tokens(words):
-            having = select(PersonToken.patient_id).where(PersonToken.kind == kind, PersonToken.token == token)
+        for kind, tokens in await self._tokens(words):
+            having = select(PersonToken.patient_id).where(PersonToken.kind == kind, PersonToken.token.in_(tokens))
             query = query.where(Patient.id.in_(having))
         if tag is not None:
             query = query.where(Patient.tag == tag)
@@ -89,9 +90,19 @@ class PatientList:
         keys = select(PersonKey.patient_id, PersonKey.wrapped).where(PersonKey.patient_id.in_(sorted(ids)))
         return {patient_id: self.vault.person(patient_id, wrapped) for patient_id, wrapped in await self.session.execute(keys)}
 
-    def _tokens(self, words: str) -> list[tuple[str, bytes]]:
+    async def _tokens(self, words: str) -> list[tuple[str, list[bytes]]]:
+        """What must be found, each in one of some ways of writing it."""
         digits = "".join(c for c in words if c.isdigit() or c == "+")
         if len(digits) >= 7:
-            return [("phone", self.vault.token("phone", digits))]
+            return [("phone", [self.vault.token("phone", number) for number in sorted(await self._numbers(digits))])]
         asked = [word for word in words.replace("-", " ").split() if any(True for _ in searchable(word))]
-        return [("name", self.vault.token("name", word)) for word in asked]
+        return [("name", [self.vault.token("name", word)]) for word in asked]
+
+    async def _numbers(self, written: str) -> set[str]:
+        """Every number that may be meant: as it is written, and as it is dialled where the network's care teams are."""
+        if written.startswith("+"):
+            return {written}
+        zones = set(await self.session.scalars(select(CareTeam.timezone).distinct()))
+        countries = {shipped_places().country_of_zone(zone) for zone in zones}
+        read = {e164(written, country) for country in countries}
+        return {written} | {number for number in read if number is not None}

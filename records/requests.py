@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from records.pages import BadCursor, Page, behind, cursor
+from records.pages import BadCursor, Page, behind, cursor, moment_in
 from records.scope import Scope
 from records.tables import Moment, ReferralRow, RefillRow
 
@@ -47,7 +46,7 @@ class Requests(Generic[R]):
         key = behind(after, 2)
         if key is not None:
             try:
-                last = tuple_(literal(datetime.fromisoformat(key[0]), Moment()), literal(key[1]))
+                last = tuple_(literal(moment_in(key[0]), Moment()), literal(key[1]))
             except ValueError:
                 raise BadCursor("this cursor belongs to another list") from None
             query = query.where(tuple_(asked, id_) > last)

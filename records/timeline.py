@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.commands import Reason
 from pathways.serial import load_reason
-from records.pages import BadCursor, Page, behind, cursor
+from records.pages import BadCursor, Page, behind, cursor, number_in
 from records.tables import TimelineRow
 from records.vault import PersonVault
 
@@ -38,9 +38,10 @@ class Timeline:
             query = query.order_by(TimelineRow.step, TimelineRow.line)
         key = behind(after, 2)
         if key is not None:
-            if not all(part.isdigit() for part in key):
-                raise BadCursor("this cursor belongs to another list")
-            last = tuple_(literal(int(key[0])), literal(int(key[1])))
+            try:
+                last = tuple_(literal(number_in(key[0])), literal(number_in(key[1])))
+            except ValueError:
+                raise BadCursor("this cursor belongs to another list") from None
             query = query.where(place < last if newest_first else place > last)
         found = list(await self.session.scalars(query))
         shown = found[:limit]

@@ -53,6 +53,7 @@ class Keeper:
     _running: dict[str, asyncio.Task[str]] = field(default_factory=dict, repr=False)
     _noted: dict[str, datetime] = field(default_factory=dict, repr=False)
     _stopping: bool = field(default=False, repr=False)
+    _keeps: bool | None = field(default=None, repr=False)
 
     @property
     def database(self) -> Database:
@@ -96,7 +97,13 @@ class Keeper:
         if not ours:
             for running in self._running.values():
                 running.cancel()
+        self._is_keeper(ours)
         return ours
+
+    def _is_keeper(self, ours: bool) -> None:
+        if ours is not self._keeps:
+            self._keeps = ours
+            self.seeing.log.info("house_kept", state="here" if ours else "by_another_process")
 
     async def run(self, job: Job) -> bool:
         """Run one job now; False where another process keeps house, or the job failed. Raises nothing."""
@@ -105,6 +112,7 @@ class Keeper:
         try:
             if not await self.lease.holds() and not await self.lease.take():
                 return False
+            self._is_keeper(True)
             with self.seeing.metrics.housekeeping(job.name):
                 self._running[job.name] = asyncio.ensure_future(job.run())
                 said = await self._running[job.name]

@@ -27,7 +27,7 @@ from workers.network import new_key, set_up_network
 from workers.parts import Parts, publish_shipped
 from workers.process import process, serving_api, serving_queues, until_stopped
 from workers.settings import Settings
-from workers.temporal import ADDRESS_FILE, TemporalServer, embedded_address, refuse_if_taken
+from workers.temporal import ADDRESS_FILE, TemporalServer, embedded_address, kept_up, refuse_if_taken
 
 __all__ = ["Stack", "api_parts", "embedded_address", "running", "set_up", "until_stopped", "write_keys"]
 
@@ -105,14 +105,15 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
         keys_file = await write_keys(parts)
         address = settings.temporal_address
         if not address:
-            server = await TemporalServer.start(
-                settings.home / "temporal.db",
-                settings.temporal_port,
-                log=settings.home / "temporal.log",
-                hurried=driven_from is not None,
-            )
-            stack.push_async_callback(server.stop)
-            address = server.address
+            file, log = settings.home / "temporal.db", settings.home / "temporal.log"
+
+            async def start() -> TemporalServer:
+                return await TemporalServer.start(file, settings.temporal_port, log=log, hurried=driven_from is not None)
+
+            def tell(what: str) -> None:
+                parts.seeing.log.warning(f"temporal_{what}")
+
+            address = (await stack.enter_async_context(kept_up(start, tell))).address
             stack.enter_context(_address_known(settings, address))
         client = await up.connected(address, needed=False)
         housekeeping = parts.housekeeping(client)

@@ -8,6 +8,8 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +26,9 @@ from workers.codec import SealingCodec
 from workers.settings import BadSetting, Settings
 
 ADDRESS_FILE = "temporal.address"
+
+
+AGAIN_AFTER = 5.0  # seconds
 
 
 class PortTaken(RuntimeError):
@@ -71,7 +76,11 @@ class TemporalServer:
                 env={"USER": "cairn", "HOME": str(log.parent), **os.environ},  # a container's user may have no name of its own
             )
         server = cls(process, f"127.0.0.1:{port}")
-        await server._ready(log)
+        try:
+            await server._ready(log)
+        except BaseException:
+            await server.stop()
+            raise
         return server
 
     async def _ready(self, log: Path) -> None:
@@ -95,6 +104,33 @@ class TemporalServer:
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()
+
+
+@asynccontextmanager
+async def kept_up(
+    start: Callable[[], Awaitable[TemporalServer]], tell: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[TemporalServer]:
+    """An embedded server that is started again on its file whenever it ends; ``tell`` hears ``restarted`` or ``not_restarted``."""
+    server = await start()
+
+    async def keep() -> None:
+        nonlocal server
+        while True:
+            await server.process.wait()
+            try:
+                server = await start()
+                tell("restarted")
+            except (NoTemporalServer, PortTaken):
+                tell("not_restarted")
+                await asyncio.sleep(AGAIN_AFTER)
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield server
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await server.stop()
 
 
 _RUNTIME: list[Runtime] = []

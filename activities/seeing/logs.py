@@ -3,7 +3,8 @@
 Rule 1: what our code says goes through ``fields``: a name that is not on its list, or a value that looks wrong for it, is dropped,
         and the line says how many were.
 Rule 2: what other libraries say is reduced to who, how grave, and the type of the failure; their texts quote statements, addresses
-        and arguments. A text is kept only where it is known to be a constant (``HARMLESS``).
+        and arguments. A text is kept only where it is known to be a constant (``HARMLESS``). What is less than a warning then
+        says nothing any more, and is written at the level debug only.
 Rule 3: an exception is its type and the last place of our code, whoever logs it, and also where nobody caught it.
 """
 
@@ -32,6 +33,10 @@ HARMLESS = {
     ("uvicorn.error", "Shutting down"): "server_stopping",
     ("uvicorn.error", "Finished server process [%d]"): "server_stopped",
     ("apscheduler.scheduler", "Scheduler started"): "scheduler_started",
+    (
+        "apscheduler.scheduler",
+        'Execution of job "%s" skipped: maximum number of running instances reached (%d)',
+    ): "job_still_runs",
     ("apscheduler.scheduler", "Scheduler has been shut down"): "scheduler_stopped",
     ("temporalio.worker._worker", "Beginning worker shutdown, will wait %s before cancelling activities"): "worker_stopping",
 }
@@ -73,6 +78,8 @@ def set_up(process: str, *, level: str = "INFO", form: str = "auto", stream: Tex
         raise ValueError(f"the level of logs is {level!r}; use DEBUG, INFO, WARNING or ERROR")
     handler = _Handler(out)
     handler.setFormatter(_formatter(process, as_json=form == "json" or (form == "auto" and not out.isatty())))
+    if numbers[level.upper()] > logging.DEBUG:
+        handler.addFilter(_tells_something)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(numbers[level.upper()])
@@ -140,6 +147,11 @@ def _foreign(_: Any, __: str, said: Said) -> Said:
         kept["event"] = "warning_shown" if record.name == "py.warnings" else "library"
     error = record.exc_info[1] if record.exc_info else None
     return {**kept, **only_sayable({"logger": record.name}), **(fault_of(error) if error is not None else {})}
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    """Whether something is left of a line once a library's text is taken away."""
+    return record.levelno >= logging.WARNING or _is_ours(record.name) or (record.name, str(record.msg)) in HARMLESS
 
 
 def _as_word(template: str) -> str:

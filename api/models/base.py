@@ -47,11 +47,17 @@ def page_of(shown: type[Model], **beside: Any) -> dict[str, Any]:
 
 
 def _holds_nul(data: Any) -> bool:
-    if isinstance(data, str):
-        return "\x00" in data
-    if isinstance(data, dict):
-        return any(_holds_nul(part) for pair in data.items() for part in pair)
-    return isinstance(data, list) and any(_holds_nul(part) for part in data)
+    waiting = [data]  # no recursion: a document may be nested deeper than the stack is
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            if "\x00" in part:
+                return True
+        elif isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+    return False
 
 
 def _written(moment: datetime) -> str:
@@ -75,8 +81,20 @@ AMoment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Words = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
+MOST = 10**15  # as many digits as a float keeps; nothing measured has more
+
 #: Name to a number in the reading's own unit, yes or no, a word, or chosen words.
-ReadingsIn = Annotated[dict[Name, StrictBool | StrictInt | StrictFloat | Name | Words], Field(max_length=100)]
+ReadingsIn = Annotated[
+    dict[
+        Name,
+        StrictBool
+        | Annotated[StrictInt, Field(ge=-MOST, le=MOST)]
+        | Annotated[StrictFloat, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+        | Name
+        | Words,
+    ],
+    Field(max_length=100),
+]
 
 
 def to_values(readings: dict[str, Any]) -> dict[str, Value]:
@@ -103,7 +121,7 @@ class Happened(Model, json_schema_extra=example(at="2025-03-03T09:00:00+08:00"))
 
 
 class Moved(Model, json_schema_extra=example(**_MOVED)):
-    """How the patient stands after an event."""
+    """How the patient stands after an event. A hospital, clinic or pharmacy is told neither ``tag`` nor ``next_due``."""
 
     id: str
     tag: str | None

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.depends import After, Limit, Session, may
 from api.editing import as_read, etag, once, standing, stored
-from api.granting import fits, theirs_to_give
+from api.granting import fits, given, theirs_to_give
 from api.models.access import AccountChange, AccountIn, AccountOut, AccountPage
-from api.problems import not_found, unusable
+from api.problems import Problem, not_found, unusable
 from api.trail import trail_of
 from api.writing import Writes
 from records.accounts import Accounts, WeakPassword, checked
@@ -58,7 +58,7 @@ async def make_account(
             account = accounts.add(body.login, hashed, name=body.name, role=body.role, place=body.place)
             sent.note(account.id)
             await stored(session, "There is an account of this login already. Choose another login.")
-    trail_of(request).record = account.id
+    trail_of(request).record = given(account.id, account.role, account.place)
     response.headers["ETag"] = etag(account.version)
     return _shown(accounts, account)
 
@@ -67,6 +67,7 @@ async def make_account(
 async def change_account(
     caller: Annotated[Caller, may("accounts.manage")],
     writing: Writes,
+    request: Request,
     account_id: str,
     body: AccountChange,
     response: Response,
@@ -82,6 +83,7 @@ async def change_account(
         sent, accounts = await once(writing, session), Accounts(session)
         if sent.made is None:
             as_read(writing.if_match, account.version)
+            _not_ones_own(caller, account, body)
             await fits(session, body.role, body.place)
             theirs_to_give(caller, await standing(session, caller), body.role, body.place)
             account.name, account.role, account.place = body.name, body.role, body.place
@@ -93,8 +95,18 @@ async def change_account(
                 await Keys(session).end_sign_ins(account.id)
             sent.note(account.id)
     writing.parts.keys.forget()
+    trail_of(request).record = given(account.id, account.role, account.place)
     response.headers["ETag"] = etag(account.version)
     return _shown(accounts, account)
+
+
+def _not_ones_own(caller: Caller, account: Account, body: AccountChange) -> None:
+    """Raises Problem 403 where somebody would change what they themselves may do; a stolen sign-in sets no password, either."""
+    stays = (body.role, body.place, body.disabled) == (account.role, account.place, account.disabled) and body.password is None
+    if account.id == caller.id and not stays:
+        raise Problem(
+            403, "Another administrator changes your role, place and standing; your password you change with POST /me/password."
+        )
 
 
 async def _theirs(session: AsyncSession, caller: Caller, account_id: str) -> Account:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.depends import After, Limit, Session, may
 from api.editing import Once, once, standing
-from api.granting import fits, theirs_to_give
+from api.granting import fits, given, theirs_to_give
 from api.models.access import KeyIn, KeyOut, KeyPage, NewKey, RotateIn
 from api.problems import Problem, not_found
 from api.trail import trail_of
@@ -44,13 +44,13 @@ async def make_key(caller: Annotated[Caller, may("keys.manage")], writing: Write
         key, row = keys.add(body.name, body.role, body.place, rights=rights, expires=expires)
         sent.note(row.id)
     writing.parts.keys.forget()
-    trail_of(request).record = row.id
+    trail_of(request).record = given(row.id, row.role, row.place)
     return NewKey(**shown(row).model_dump(), key=key)
 
 
 @router.post("/{key_id}/rotate", summary="Replace a key", status_code=201)
 async def rotate_key(
-    caller: Annotated[Caller, may("keys.manage")], writing: Writes, key_id: str, body: RotateIn | None = None
+    caller: Annotated[Caller, may("keys.manage")], writing: Writes, request: Request, key_id: str, body: RotateIn | None = None
 ) -> NewKey:
     """A new key that does what the old one does, shown this once; the old one ends after the grace."""
     asked = body or RotateIn()
@@ -64,6 +64,7 @@ async def rotate_key(
         key, row = keys.rotate(old, grace=timedelta(hours=asked.grace_hours), lasts=lasts)
         sent.note(row.id)
     writing.parts.keys.forget()
+    trail_of(request).record = f"{key_id} replaced by {row.id}"[:120]
     return NewKey(**shown(row).model_dump(), key=key)
 
 

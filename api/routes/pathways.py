@@ -4,6 +4,7 @@ Rule 1: what is published has been checked, whole, and its own scenarios hold; a
 Rule 2: publishing changes what new enrolments follow and nothing else: whoever is enrolled stays on their version until a
         rollout moves them.
 Rule 3: two coordinators do not overwrite each other: who publishes says which version they had read.
+Rule 4: a pathway is everybody's who follows it: it is published by somebody who stands over every care team there is.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ _SENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": f"The definition, UTF-8, at most {LARGEST // 1024} kB.",
-        "content": {"application/yaml": {"schema": {"type": "string"}, "example": _YAML}},
+        "content": {"application/yaml": {"schema": {"type": "object"}, "example": _YAML}},
     }
 }
 _TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The definition", "content": {"application/yaml": {"schema": {"type": "string"}, "example": _YAML}}}
+    200: {"description": "The definition", "content": {"application/yaml": {"schema": {"type": "object"}, "example": _YAML}}}
 }
 
 
@@ -81,7 +82,13 @@ async def read_version(caller: Reads, session: Session, name: str, version: str)
     return await _text(PublishedPathways(session), name, version)
 
 
-@router.post("/{name}/versions", summary="Publish a version", status_code=201, openapi_extra=_SENT)
+@router.post(
+    "/{name}/versions",
+    summary="Publish a version",
+    status_code=201,
+    openapi_extra=_SENT,
+    responses={200: {"model": PublishedOut, "description": "This very text was published before, and is the same version"}},
+)
 async def publish(
     caller: Publishes, request: Request, parts: Parts, name: str, response: Response, if_match: IfMatch = None
 ) -> PublishedOut:
@@ -89,6 +96,7 @@ async def publish(
 
     If-Match names the version that was read (428 without, where there is one). Whoever is enrolled stays on their version.
     """
+    _everybodys(caller)
     text = await _document(request)
     checked = await _checked(parts, text)
     if checked.pathway is None or checked.version is None:
@@ -114,6 +122,7 @@ async def make_current(
     caller: Publishes, parts: Parts, name: str, version: str, response: Response, if_match: IfMatch = None
 ) -> PublishedOut:
     """New enrolments follow this version again. If-Match names the current one (428 without)."""
+    _everybodys(caller)
     async with parts.database.begin() as session:
         published = PublishedPathways(session)
         await published.take_turns(name)
@@ -124,6 +133,14 @@ async def make_current(
             _expects(current, if_match)
             current = await published.make_current(name, version)
     return _published(current, response, new=False)
+
+
+def _everybodys(caller: Caller) -> None:
+    """Raises Problem 403 unless the caller stands over every team whose patients would follow what they publish."""
+    if not caller.scope.whole_network:
+        raise Problem(
+            403, "Every care team follows a pathway; it takes somebody of the whole network to publish it. You may check it."
+        )
 
 
 def _expects(current: Version | None, if_match: str | None) -> None:

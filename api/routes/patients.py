@@ -55,7 +55,17 @@ async def read_patient(
     return await Showing(session, parts.vault, parts.plans, language).detail(patient)
 
 
-@router.post("", summary="Enrol a person", status_code=201)
+@router.post(
+    "",
+    summary="Enrol a person",
+    status_code=201,
+    responses={
+        200: {
+            "model": EnrolmentOut,
+            "description": "Nobody was enrolled; `status` says why",
+        }
+    },
+)
 async def enrol_patient(
     caller: Annotated[Caller, may("patients.enrol")], writing: Writes, body: PersonIn, response: Response
 ) -> EnrolmentOut:

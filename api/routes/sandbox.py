@@ -64,7 +64,7 @@ def sandbox_of(parts: ApiParts) -> SandboxChannel:
 
 @router.get("/messages", summary="SMS that the sandbox's phones hold")
 async def list_messages(
-    caller: Annotated[Caller, may("sandbox.use")], parts: Parts, since: Annotated[int, Query(ge=0)] = 0
+    caller: Annotated[Caller, may("sandbox.use")], parts: Parts, since: Annotated[int, Query(ge=0, lt=2**63)] = 0
 ) -> SandboxMessages:
     """Everything accepted after number ``since``."""
     held = ((int(sms.sid[2:], 16), sms) for sms in await sandbox_of(parts).messages(after=since))

@@ -12,6 +12,7 @@ from typing import Annotated, TypedDict
 from fastapi import APIRouter
 
 from api.ahead import standing
+from api.believing import believe
 from api.depends import Language, Parts, Session, may
 from api.models.base import Happened, Written, to_values
 from api.models.patients import CallIn, DispenseIn, ReadingsReceived, ServiceDone, VisitIn
@@ -19,7 +20,7 @@ from api.models.story import PreviewOut
 from api.parts import ApiParts
 from api.problems import not_found
 from api.showing.ahead import show_preview
-from api.writing import Case, Writes, happened_at, not_ahead
+from api.writing import Case, Writes, Writing, happened_at, not_ahead
 from pathways.engine import events
 from pathways.engine.events import AnyEvent, Fill
 from pathways.forecast.preview import preview
@@ -30,6 +31,7 @@ router = APIRouter(prefix="/patients/{patient_id}", tags=["what happens"])
 
 Records = Annotated[Caller, may("patients.record")]
 Looks = Annotated[Caller, may("patients.record", looks=True)]
+Measured = VisitIn | ReadingsReceived | ServiceDone
 WOULD = "preview"  # the id of an event that is not stored
 
 
@@ -44,6 +46,20 @@ class When(TypedDict):
 def when(event_id: str, body: Happened, now: datetime) -> When:
     """Of an event told now. Raises Problem 422 where it lies ahead."""
     return {"id": event_id, "at": happened_at(body.at, now), "learnt": now}
+
+
+async def _write(
+    caller: Caller, writing: Writing, patient_id: str, body: Measured, make: Callable[[datetime], AnyEvent]
+) -> Written:
+    """Store what ``make`` makes of the present moment, when its readings can be believed. Raises Problem 404, 412, 422."""
+
+    async def change(case: Case) -> AnyEvent:
+        if not caller.scope.covers_team(case.patient.care_team_id):
+            raise not_found()
+        await believe(case.session, writing.parts.plans, patient_id, to_values(body.readings))
+        return make(case.now)
+
+    return await writing.change(patient_id, change)
 
 
 def _visit(body: VisitIn, event_id: str) -> Callable[[datetime], AnyEvent]:
@@ -63,8 +79,11 @@ def _service(body: ServiceDone, event_id: str) -> Callable[[datetime], AnyEvent]
 
 @router.post("/visits", summary="A visit took place")
 async def record_visit(caller: Records, writing: Writes, patient_id: str, body: VisitIn) -> Written:
-    """A face-to-face visit: every pathway of the patient decides on its readings."""
-    return await writing.event(caller.scope, patient_id, _visit(body, writing.event_id("visit", body)))
+    """A face-to-face visit: every pathway of the patient decides on its readings.
+
+    A reading that cannot be believed, or that nobody knows, is refused and named; nothing is stored then.
+    """
+    return await _write(caller, writing, patient_id, body, _visit(body, writing.event_id("visit", body)))
 
 
 @router.post("/visits/preview", summary="What a visit would decide")
@@ -72,13 +91,13 @@ async def preview_visit(
     caller: Looks, session: Session, parts: Parts, patient_id: str, body: VisitIn, language: Language = "en"
 ) -> PreviewOut:
     """The tag, the row and its reasons, the next days, texts, tasks and referrals; nothing is stored."""
-    return await _preview(session, parts, caller, patient_id, _visit(body, WOULD), language)
+    return await _preview(session, parts, caller, patient_id, body, _visit(body, WOULD), language)
 
 
 @router.post("/readings", summary="Readings without a visit")
 async def record_readings(caller: Records, writing: Writes, patient_id: str, body: ReadingsReceived) -> Written:
     """From home, a laboratory, a hospital, or staff completing a visit."""
-    return await writing.event(caller.scope, patient_id, _readings(body, writing.event_id("readings", body)))
+    return await _write(caller, writing, patient_id, body, _readings(body, writing.event_id("readings", body)))
 
 
 @router.post("/readings/preview", summary="What readings would decide")
@@ -86,13 +105,13 @@ async def preview_readings(
     caller: Looks, session: Session, parts: Parts, patient_id: str, body: ReadingsReceived, language: Language = "en"
 ) -> PreviewOut:
     """As for a visit; nothing is stored."""
-    return await _preview(session, parts, caller, patient_id, _readings(body, WOULD), language)
+    return await _preview(session, parts, caller, patient_id, body, _readings(body, WOULD), language)
 
 
 @router.post("/services", summary="A screening was done")
 async def record_service(caller: Records, writing: Writes, patient_id: str, body: ServiceDone) -> Written:
     """A laboratory test or an examination, with its results where there are any."""
-    return await writing.event(caller.scope, patient_id, _service(body, writing.event_id("service", body)))
+    return await _write(caller, writing, patient_id, body, _service(body, writing.event_id("service", body)))
 
 
 @router.post("/services/preview", summary="What a screening would decide")
@@ -100,7 +119,7 @@ async def preview_service(
     caller: Looks, session: Session, parts: Parts, patient_id: str, body: ServiceDone, language: Language = "en"
 ) -> PreviewOut:
     """As for a visit; nothing is stored."""
-    return await _preview(session, parts, caller, patient_id, _service(body, WOULD), language)
+    return await _preview(session, parts, caller, patient_id, body, _service(body, WOULD), language)
 
 
 @router.post("/calls", summary="The patient was called")
@@ -132,7 +151,14 @@ async def record_dispense(caller: Records, writing: Writes, patient_id: str, bod
 
 
 async def _preview(
-    session: Session, parts: ApiParts, caller: Caller, patient_id: str, make: Callable[[datetime], AnyEvent], language: str
+    session: Session,
+    parts: ApiParts,
+    caller: Caller,
+    patient_id: str,
+    body: Measured,
+    make: Callable[[datetime], AnyEvent],
+    language: str,
 ) -> PreviewOut:
     stands = await standing(session, parts, caller.scope, patient_id)
+    await believe(session, parts.plans, patient_id, to_values(body.readings))
     return show_preview(preview(stands.plan, stands.state, make(stands.now)), language)

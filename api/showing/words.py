@@ -25,7 +25,7 @@ class _Filled(dict[str, str]):
 
 @cache
 def texts() -> Mapping[str, Any]:
-    """``timeline.yaml``: sections ``reasons``, ``held_back``, ``tasks`` and ``words``, code to language to text."""
+    """``timeline.yaml``: sections ``reasons``, ``without_a_day``, ``held_back``, ``tasks``, ``words``: code to language to text."""
     loaded: Mapping[str, Any] = YAML(typ="safe").load(Path(__file__).with_name("timeline.yaml").read_text(encoding="utf-8"))
     return loaded
 
@@ -43,13 +43,21 @@ def word(section: str, code: str, language: str) -> str:
 
 def line(reason: Reason, language: str) -> str:
     """One plain line for a reason."""
-    template = texts()["reasons"].get(reason.code)
+    template = _shorter(reason) or texts()["reasons"].get(reason.code)
     text = in_language(template, language).format_map(_parts(reason, language)) if template else reason.code
     text = _tidy(text)
     if not reason.held_back:
         return text
     why = word("held_back", reason.held_back, language)
     return f"{text}（{why}）" if language.startswith("zh") else f"{text} ({why})"
+
+
+def _shorter(reason: Reason) -> Text | None:
+    """The sentence for a reason that has no day to tell."""
+    if {"day", "until"} & reason.detail.keys():
+        return None
+    shorter: Text | None = texts()["without_a_day"].get(reason.code)
+    return shorter
 
 
 def value(raw: object, language: str = FALLBACK) -> str:
@@ -59,17 +67,17 @@ def value(raw: object, language: str = FALLBACK) -> str:
     if isinstance(raw, float):
         return f"{raw:g}"
     if isinstance(raw, list | tuple):
-        return ", ".join(word("words", str(item), language) for item in raw) or word("words", "none", language)
+        return _comma(language).join(word("words", str(item), language) for item in raw) or word("words", "none", language)
     return word("words", str(raw), language)
 
 
 def inputs(values: Mapping[str, object], language: str) -> str:
     """``sbp 152, dbp 95``."""
-    return ", ".join(f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items())
+    return _comma(language).join(f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items())
 
 
 def _parts(reason: Reason, language: str) -> _Filled:
-    detail = {name: word("words", str(code), language) for name, code in reason.detail.items()}
+    detail = {name: word(_section(str(code)), str(code), language) for name, code in reason.detail.items()}
     return _Filled(
         detail
         | {
@@ -79,9 +87,18 @@ def _parts(reason: Reason, language: str) -> _Filled:
             "decision": word("words", reason.decision, language),
             "because": in_language(reason.because, language),
             "inputs": inputs(reason.inputs, language),
-            "missing": ", ".join(word("words", name, language) for name in reason.missing),
+            "missing": _comma(language).join(word("words", name, language) for name in reason.missing),
         }
     )
+
+
+def _comma(language: str) -> str:
+    return "、" if language.startswith("zh") else ", "
+
+
+def _section(code: str) -> str:
+    """Where the word for a detail's code is found: a task is called what its list calls it."""
+    return "tasks" if code not in texts()["words"] and code in texts()["tasks"] else "words"
 
 
 def _tidy(text: str) -> str:

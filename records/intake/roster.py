@@ -250,7 +250,7 @@ class _Row:
 
     def _reading(self, chart: Chart, name: str, written: str, column: Column, day: date | None, notes: Notes) -> None:
         # Half of Europe writes 7,2; a comma with three digits after it could be a thousand, so it is not read.
-        parsed = re.fullmatch(r"(\d+(?:[.,]\d{1,2}|\.\d+)?)\s*([^\d\s].*)?", written)
+        parsed = re.fullmatch(r"(\d{1,15}(?:[.,]\d{1,2}|\.\d+)?)\s*([^\d\s].*)?", written)
         if name == "bp" or not parsed:
             notes.add(f"column {column.header}: {written!r} is not a value", "write a number, or 145/92 for a blood pressure")
         elif day is None:

@@ -104,9 +104,13 @@ async def test_reading_the_audit_log_is_written_to_it(network: Network) -> None:
     assert (await network.get("/audit", "auditor", since="0001-01-01T00:00:00+14:00")).status_code == 422
 
 
-async def test_keys_and_places_that_are_changed_are_written_down(network: Network) -> None:
+async def test_a_key_that_is_made_is_written_down_before_and_with_what_it_opens(network: Network) -> None:
     made = await network.post("/keys", {"name": "x", "role": "auditor", "place": "*"}, "administrator")
-    assert [(row.action, row.record) for row in await entries(network)] == [("keys.manage", made.json()["id"])]
+    record = f"{made.json()['id']} auditor *"
+    assert [(row.status, row.action, row.record) for row in await entries(network)] == [
+        (0, "keys.manage", ""),
+        (201, "keys.manage", record),
+    ]
 
 
 @pytest.mark.parametrize("path", ["/patients", "/patients/{patient}", "/patients/{patient}/timeline"])

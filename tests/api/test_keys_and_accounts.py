@@ -18,7 +18,7 @@ from records.database import Database
 from records.places import Subtree
 from records.tables import Account, ApiKey
 from tests.api.conftest import Network
-from tests.api.test_places import a_key, delete, put
+from tests.api.test_network_places import a_key, delete, put
 
 GOOD = "four words nobody guesses"
 CLINIC = {"name": "inbox", "role": "clinic", "place": "hospital-1"}

@@ -39,6 +39,42 @@ async def test_a_patient_is_found_by_a_word_of_the_name_or_by_phone(network: Net
     assert found[0]["visit_day"] is not None
 
 
+@pytest.mark.parametrize("dialled", ["13812345678", "138 1234 5678", "138-1234-5678", "+86 138 1234 5678", "008613812345678"])
+async def test_a_patient_is_found_by_the_number_as_it_is_dialled_here(network: Network, dialled: str) -> None:
+    patient = await network.enrol()
+    assert [one["id"] for one in (await network.get("/patients", search=dialled)).json()["items"]] == [patient]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("sbp", 9999, "measure again"),
+        ("sbp", "high", "write a number in mm[Hg]"),
+        ("adr", "no", "write true or false"),
+        ("symptoms", ["hiccups"], "words of: consciousness_change"),
+        ("weightt", 70, "write weight"),
+    ],
+)
+async def test_a_reading_that_cannot_be_believed_is_named_and_sends_nobody_to_hospital(
+    network: Network, name: str, value: object, remedy: str
+) -> None:
+    patient = await network.enrol()
+    read = (await network.get(f"/patients/{patient}")).headers["ETag"]
+    for path, more in (
+        ("visits", {}),
+        ("visits/preview", {}),
+        ("readings", {"source": "home"}),
+        ("readings/preview", {"source": "home"}),
+    ):
+        refused = await network.post(f"/patients/{patient}/{path}", {"readings": {**WELL, name: value}, **more})
+        (fault,) = refused.json()["errors"]
+        assert (refused.status_code, fault["field"]) == (422, f"body.readings.{name}")
+        assert remedy in fault["remedy"]
+    assert (await network.get(f"/patients/{patient}")).headers["ETag"] == read
+    weighed = await network.post(f"/patients/{patient}/visits", {"readings": {**WELL, "weight": 70}})
+    assert weighed.status_code == 200  # no pathway of theirs asks for it; it is a measurement that everybody knows
+
+
 async def test_a_long_list_comes_in_pages_that_miss_nobody(network: Network) -> None:
     ids = {await network.enrol(identifier=f"A-{n}", phone=f"+861381234567{n}") for n in range(5)}
     seen, after = [], None

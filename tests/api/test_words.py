@@ -49,9 +49,17 @@ def test_a_decision_is_told_with_its_row_its_words_and_what_it_read() -> None:
         inputs={"sbp": 192.0, "adr": False, "symptoms": ("vomiting",)},
         because={"en": "emergency value", "zh-Hans": "危急值"},
     )
-    assert line(reason, "en") == ("Emergency referral by row HTN-E1: emergency value (systolic 192, adr no, symptoms vomiting)")
-    assert line(reason, "zh-Hans").startswith("紧急转诊，依据HTN-E1：危急值（收缩压 192")
+    assert line(reason, "en") == (
+        "Emergency referral by row HTN-E1: emergency value (systolic 192, adverse drug reaction no, danger signs vomiting)"
+    )
+    assert line(reason, "zh-Hans") == "紧急转诊，依据HTN-E1：危急值（收缩压 192、药物不良反应 否、危急症状 呕吐）"
     assert line(reason, "fr") == line(reason, "en")
+
+
+def test_a_task_is_called_the_same_in_the_story_as_on_the_list() -> None:
+    reason = Reason(datetime(2025, 3, 3, tzinfo=UTC), "task_opened", detail={"kind": "confirm_referral", "by": "doctor"})
+    assert line(reason, "en") == "Task for the doctor: Approve or decline the referral"
+    assert line(reason, "zh-Hans") == "任务（医生）：确认转诊"
 
 
 def test_what_was_held_back_says_by_what() -> None:
@@ -61,4 +69,4 @@ def test_what_was_held_back_says_by_what() -> None:
 
 def test_a_code_that_nobody_wrote_a_text_for_is_shown_as_it_is() -> None:
     assert line(Reason(datetime(2025, 3, 3, tzinfo=UTC), "moved_to_mars"), "en") == "moved_to_mars"
-    assert word("words", "blurred_vision", "en") == "blurred vision"
+    assert word("words", "double_vision", "en") == "double vision"

@@ -32,6 +32,15 @@ async def _spoil(home: Path) -> None:
     await database.close()
 
 
+async def _handed_out(home: Path) -> list[tuple[str, str]]:
+    database = Database.open(f"sqlite+aiosqlite:///{home / 'cairn.db'}")
+    async with database.reading() as session:
+        of_access = "SELECT action, record FROM audit WHERE role = 'operator' AND action LIKE '%.manage' ORDER BY at"
+        found = [(row[0], row[1]) for row in await session.execute(text(of_access))]
+    await database.close()
+    return found
+
+
 @pytest.mark.timeout(120)
 def test_an_operator_hands_out_keys_and_accounts_and_looks_after_the_audit_log(tmp_path: Path) -> None:
     people = make_community(tmp_path / "people", patients=6, seed=3, on=date(2026, 3, 2))
@@ -56,6 +65,10 @@ def test_an_operator_hands_out_keys_and_accounts_and_looks_after_the_audit_log(t
     assert "another password" in cairn(home, "accounts", "password", "zhou", typed="five words that nobody guesses\n").stdout
     assert cairn(home, "accounts", "disable", "zhou").returncode == 0
     assert "disabled" in cairn(home, "accounts", "list").stdout
+
+    handed_out = asyncio.run(_handed_out(home))
+    assert [record.split()[1:] for _, record in handed_out[:2]] == [["clinic", "hospital-1"]] * 2
+    assert [action for action, _ in handed_out] == ["keys.manage"] * 3 + ["accounts.manage"] * 3
 
     whole = cairn(home, "audit", "verify")
     assert (whole.returncode, "it is whole" in whole.stdout) == (0, True)

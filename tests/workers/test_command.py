@@ -56,6 +56,23 @@ def test_a_setting_that_cannot_be_used_is_said_without_a_traceback(tmp_path: Pat
     assert (refused.returncode, refused.stderr.strip()) == (1, "CAIRN_CHANNEL is 'pigeon'; use sandbox or twilio")
 
 
+def test_a_network_of_its_own_gets_no_invented_places_and_enrolling_says_what_is_missing_first(tmp_path: Path) -> None:
+    cluster = {"CAIRN_TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    assert "cairn db upgrade" in cairn(tmp_path, "enrol", str(tmp_path), **cluster).stderr
+    assert cairn(tmp_path, "db", "upgrade").returncode == 0
+    refused = cairn(tmp_path, "enrol", str(tmp_path), **cluster)
+    assert (refused.returncode, "POST /api/v1/teams" in refused.stderr) == (1, True)
+    assert "hypertension" in cairn(tmp_path, "pathways", "publish").stdout
+    assert "nothing changed" in cairn(tmp_path, "pathways", "publish").stdout
+
+
+def test_a_roster_that_names_a_care_team_nobody_knows_says_who_looks_after_the_person_meanwhile(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("identifier,name,born,conditions,care_team\nR1,Li Na,1960-05-05,hypertension,Team Nowhere\n")
+    told = cairn(tmp_path / "home", "enrol", str(roster))
+    assert "looked after by team-1" in told.stdout
+
+
 @pytest.mark.timeout(120)
 def test_a_second_enrolment_of_the_same_people_changes_nothing_and_a_bad_row_stops_nobody(tmp_path: Path) -> None:
     community = make_community(tmp_path / "people", patients=6, seed=3, on=date(2026, 3, 2))

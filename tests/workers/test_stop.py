@@ -20,7 +20,8 @@ from spine.people import somebody
 from spine.stack import HURRIED, Stack, moment, standing
 from sqlalchemy import func, select
 
-from records.tables import Patient
+from records.tables import EventRow, Patient
+from workers.network import new_key
 from workers.process import serving_api, serving_queues
 from workers.settings import Settings
 from workers.temporal import free_port
@@ -132,6 +133,33 @@ async def test_the_api_stops_in_time_while_temporal_is_away_and_callers_press(tm
             await until_answered(statuses)
             assert await told_to_stop(api) < LONGEST
         assert set(statuses) == {401}
+
+
+@pytest.mark.timeout(120)
+async def test_a_nurse_whose_reading_waits_for_a_step_is_told_that_it_is_stored_when_the_api_stops(tmp_path: Path) -> None:
+    async with standing(tmp_path, start=START, task_timeout=HURRIED) as stack:  # nobody serves the queue of patients
+        patient = (await stack.parts.enrolments.enrol(somebody(1))).patient_id
+        async with stack.parts.database.begin() as session:
+            key = await new_key(session, "nurse", "health_manager", "*")
+        before, port = await told_of(stack), str(free_port())
+        async with (
+            cairn(tmp_path, "api", CAIRN_API_PORT=port, CAIRN_TEMPORAL_ADDRESS=stack.server.address) as api,
+            httpx.AsyncClient(timeout=30, headers={"Authorization": f"Bearer {key}"}) as http,
+        ):
+            url = f"http://127.0.0.1:{port}/api/v1/patients/{patient}/readings"
+            sending = asyncio.create_task(http.post(url, json={"readings": {"sbp": 150, "dbp": 90}, "source": "staff"}))
+            async with asyncio.timeout(60):
+                while await told_of(stack) == before:  # noqa: ASYNC110  # another process writes it
+                    await asyncio.sleep(0.01)
+            assert await told_to_stop(api) < LONGEST
+            answer = await sending
+        assert (answer.status_code, answer.json()["acted_on"]) == (200, False)
+
+
+async def told_of(stack: Stack) -> int:
+    """How many events are stored."""
+    async with stack.parts.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(EventRow)) or 0
 
 
 async def test_a_worklist_that_is_being_watched_does_not_hold_the_api_up(tmp_path: Path) -> None:

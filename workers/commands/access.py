@@ -20,7 +20,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.granting import fits
+from api.granting import fits, given
 from api.problems import Problem
 from records.accounts import Accounts, Passwords, WeakPassword, checked
 from records.audit import AuditLog, Entry, verify
@@ -38,6 +38,7 @@ audit = typer.Typer(no_args_is_help=True, help="The log of who read or wrote who
 OPERATOR = "operator"
 AT_A_TIME = 200
 
+OF_ONE_PLACE = frozenset({"health_manager", "doctor", "clinic", "pharmacy"})
 RoleOption = Annotated[str, typer.Option(help="Such as administrator, coordinator, health_manager, doctor, clinic, auditor.")]
 PlaceOption = Annotated[str, typer.Option(help="A care team or a place, with everything beneath it; * for every network.")]
 
@@ -65,11 +66,14 @@ def keys_master() -> None:
 def keys_add(
     name: Annotated[str, typer.Argument(help="For whom.")],
     role: RoleOption,
-    place: PlaceOption = EVERYWHERE,
+    place: PlaceOption = "",
     right: Annotated[list[str] | None, typer.Option(help="Only this right of the role's; may be given several times.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=3660, help="How long it lasts; until it is revoked unless given.")] = None,
 ) -> None:
     """Make an API key; it is shown this once, only its hash is kept."""
+    if not place and role in OF_ONE_PLACE:
+        raise BadSetting(f"a key for a {role} needs its place: add --place TEAM-OR-PLACE, or --place '*' for every network")
+    place = place or EVERYWHERE
 
     async def add(parts: Parts) -> None:
         async with parts.database.begin() as session:
@@ -77,6 +81,7 @@ def keys_add(
             made = Keys(session)
             expires = made.now() + timedelta(days=days) if days is not None else None
             key, row = made.add(name, role, place, rights=frozenset(right) if right else None, expires=expires)
+        await _noted(parts, "keys.manage", given(row.id, role, place))
         _said({"id": row.id, "name": name, "role": role, "place": place, "key": key, "expires": expires})
 
     _do(add)
@@ -116,6 +121,7 @@ def keys_rotate(
             if not found.opens(row):
                 raise BadSetting("this key opens nothing any more; make a new one with: cairn keys add")
             key, new = found.rotate(row, grace=timedelta(hours=grace_hours))
+        await _noted(parts, "keys.manage", given(new.id, new.role, new.place))
         _said({"id": new.id, "name": new.name, "role": new.role, "place": new.place, "key": key, "expires": new.expires})
 
     _do(rotate)
@@ -128,6 +134,7 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="As `cairn keys list`
     async def revoke(parts: Parts) -> None:
         async with parts.database.begin() as session:
             Keys(session).revoke(await _key(session, key_id))
+        await _noted(parts, "keys.manage", key_id)
         print(f"{key_id} is revoked")
 
     _do(revoke)
@@ -157,6 +164,7 @@ def accounts_add(
             if await found.with_login(login) is not None:
                 raise BadSetting(f"there is an account {login!r} already; see: cairn accounts list")
             account = found.add(login, hashed, name=name, role=role, place=place)
+        await _noted(parts, "accounts.manage", given(account.id, role, place))
         _said({"id": account.id, "login": account.login, "role": role, "place": place})
 
     _do(add)
@@ -185,6 +193,7 @@ def accounts_disable(login: str) -> None:
             account = await _account(session, login)
             account.disabled, account.version = True, account.version + 1
             await Keys(session).end_sign_ins(account.id)
+        await _noted(parts, "accounts.manage", account.id)
         print(f"{account.login} is disabled")
 
     _do(disable)
@@ -199,6 +208,7 @@ def accounts_password(login: str) -> None:
         async with parts.database.begin() as session:
             account = await _account(session, login)
             await Accounts(session).set_password(account, hashed)
+        await _noted(parts, "accounts.manage", account.id)
         print(f"{account.login} has another password; whoever was signed in is signed out")
 
     _do(change)
@@ -261,6 +271,13 @@ async def written_down(parts: Parts, action: str) -> AsyncIterator[Callable[[], 
     finally:
         OPENED.reset(within)
         await so_far()
+
+
+async def _noted(parts: Parts, action: str, record: str) -> None:
+    """An operator's change of who may call is in the audit log, as an administrator's is."""
+    await AuditLog.of(parts.database, parts.vault).write(
+        Entry(getpass.getuser()[:40], OPERATOR, EVERYWHERE, action, record, status=200)
+    )
 
 
 def _said(found: dict[str, object]) -> None:

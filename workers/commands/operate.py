@@ -13,7 +13,7 @@ import typer
 from activities.recovery import Progress, Recovery
 from activities.waking import Waker
 from api.app import create_app
-from records.database import migrate
+from records.database import migrate, migrate_back
 from workers.declared import in_force
 from workers.demonstration import demonstrate
 from workers.parts import Parts
@@ -143,5 +143,20 @@ async def _db_upgrade(settings: Settings, revision: str) -> None:
     try:
         await migrate(parts.database, revision)
         print("the database is up to date" if revision == "head" else f"the database is at {revision}")
+    finally:
+        await parts.close()
+
+
+@database.command("downgrade")
+def db_downgrade(revision: Annotated[str, typer.Argument(help="The revision that the older Cairn needs.")]) -> None:
+    """Bring the database back for an older Cairn; what only the newer one keeps is lost. Back it up first."""
+    asyncio.run(_db_downgrade(Settings.read(), revision))
+
+
+async def _db_downgrade(settings: Settings, revision: str) -> None:
+    parts = Parts.make(settings)
+    try:
+        await migrate_back(parts.database, revision)
+        print(f"the database is at {revision}")
     finally:
         await parts.close()

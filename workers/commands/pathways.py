@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,9 @@ import typer
 from pathways.language import library, load, report
 from pathways.language.decide import CannotDecide, decide_file
 from pathways.language.play import play_story, run_scenarios
+from records.database import check_ready
+from workers.parts import Parts, publish_shipped
+from workers.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Check, try and publish pathway definitions.")
 
@@ -64,3 +68,20 @@ def list_shipped() -> None:
     """The pathways that are shipped, with their versions."""
     for name, loaded in library().items():
         print(name, loaded.pathway.version if loaded.pathway else "has errors")
+
+
+@app.command()
+def publish() -> None:
+    """Publish the shipped pathways of which no version is published; another version goes through POST /pathways/NAME/versions."""
+    published = asyncio.run(_publish(Settings.read()))
+    print(f"published: {', '.join(published)}" if published else "each shipped pathway has a published version; nothing changed")
+
+
+async def _publish(settings: Settings) -> list[str]:
+    parts = Parts.make(settings)
+    try:
+        await check_ready(parts.database)
+        async with parts.database.begin() as session:
+            return await publish_shipped(session, at=await parts.clock.now(session))
+    finally:
+        await parts.close()

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
 
 from activities.enrolment import Enrolment
 from activities.housekeeping import Housekeeping
 from activities.waking import Waker
 from pathways.engine import calendar
+from records.database import check_ready
 from records.intake import Intake, Refused, read_path
+from records.tables import CareTeam
 from workers.commands.access import written_down
 from workers.parts import Parts
-from workers.settings import Settings
+from workers.settings import BadSetting, Settings
 from workers.stack import embedded_address, set_up
 from workers.temporal import connect
 
@@ -51,9 +54,16 @@ async def _enrol(paths: list[Path], *, quiet: bool) -> int:
     settings = Settings.read()
     parts = Parts.make(settings)
     try:
-        await set_up(parts)
+        if settings.temporal_address:
+            await check_ready(parts.database)  # a network of its own: its places are set up by whoever runs it, never invented
+        else:
+            await set_up(parts)
         async with parts.database.reading() as session:
             today = calendar.local_day(await parts.clock.now(session), "UTC")
+            if await session.scalar(select(CareTeam.id).limit(1)) is None:
+                raise BadSetting("there is no care team to look after anybody; make one with: POST /api/v1/teams")
+            if not await parts.plans.current(session):
+                raise BadSetting("no pathway is published that anybody could follow; publish ours with: cairn pathways publish")
         counts: Counter[str] = Counter()
         held: list[str] = []
         async with written_down(parts, "patients.enrol") as so_far:
