@@ -14,14 +14,14 @@ up: $(READY)
 	$(BIN)/cairn up
 
 test: $(DEV_READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 format: $(DEV_READY)
 	$(BIN)/ruff check --fix .

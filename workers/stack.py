@@ -111,7 +111,7 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
                 return await TemporalServer.start(file, settings.temporal_port, log=log, hurried=driven_from is not None)
 
             def tell(what: str) -> None:
-                parts.seeing.log.warning(f"temporal_{what}")
+                parts.seeing.log.warning("temporal_ended", outcome=what)
 
             address = (await stack.enter_async_context(kept_up(start, tell))).address
             stack.enter_context(_address_known(settings, address))

@@ -133,14 +133,15 @@ async def test_odd_values_in_bodies_are_refused_or_kept_and_nothing_falls_over(p
 
 
 async def test_odd_words_in_addresses_and_headers_are_refused_and_nothing_falls_over(place: Network) -> None:
-    known, fell, asked = await _known(place), [], 0
+    known, fell, asked, field = await _known(place), [], 0, 0
     document = create_app(place.parts).openapi()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if not path.startswith("/api/v1") or path.endswith((*ENDS, "/changes")):
                 continue
             for parameter in operation.get("parameters", ()):
-                for odd in ODD_CURSORS if parameter["name"] == "after" else ODD_WORDS:
+                odds, field = ODD_CURSORS if parameter["name"] == "after" else ODD_WORDS, field + 1
+                for odd in odds[field % 2 :: 2]:  # half of them each time, every one in many places
                     ids, query, headers = dict(known), {"key": known["key"]}, {"Authorization": f"Bearer {_key(path)}"}
                     if parameter["in"] == "path":
                         ids[parameter["name"]] = quote(odd, safe="")

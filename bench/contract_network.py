@@ -1,0 +1,181 @@
+"""The network that random requests are sent to: it counts what it answers, and tells what there is in it just now.
+
+Rule 1: it never runs dry. Requests end tasks, close referrals and withdraw people; whoever asks what there is finds enough of each.
+Rule 2: what is told here is never the subject of a check: it only makes requests reach something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import uvicorn
+from sqlalchemy import select
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.app import create_app
+from bench.contract import COUNTED, KNOWN, SOMEBODY
+from records.database import Database, migrate
+from records.tables import (
+    Account,
+    ApiKey,
+    CareTeam,
+    Closure,
+    Organisation,
+    PathwayVersion,
+    Patient,
+    ReferralRow,
+    RefillRow,
+    TaskRow,
+)
+from tests.api.conftest import EMERGENCY, KEYS, Network, a_network
+
+T = TypeVar("T")
+CLOSED = ("completed", "sent_back", "refused", "declined", "cancelled", "withdrawn", "expired", "dispensed", "not_needed")
+ENOUGH, AT_ONCE, MOST = 3, 2, 400  # open ones of each kind; people enrolled at one asking; people enrolled in all
+SPARE: list[tuple[str, dict[str, Any]]] = [  # to be changed and deleted; nobody stands there
+    ("/accounts", SOMEBODY),
+    ("/accounts", {**SOMEBODY, "login": "nurse.wu"}),
+    *(("/places", {"id": f"pharmacy-spare-{n}", "kind": "pharmacy", "name": "Spare", "parent": "network"}) for n in range(3)),
+    *(("/closures", {"place": "hospital-2", "first": "2025-05-01", "last": f"2025-05-0{n}"}) for n in range(2, 5)),
+    *(("/keys", {"name": f"spare {n}", "role": "clinic", "place": "hospital-2"}) for n in range(3)),
+]
+CALLS = 6  # for each of them
+FIRST = 3  # times that it is filled up before anybody asks
+
+
+@dataclass
+class Filled:
+    """The network, and how many people were enrolled into it."""
+
+    network: Network
+    people: int = 0
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def known(self) -> dict[str, Any]:
+        """What there is just now, open things first; filled up before, where there is little."""
+        async with self.busy:
+            found = await self._read()
+            for _ in range(AT_ONCE):
+                if self.people >= MOST or all(len(found[what]) >= ENOUGH for what in ("patients", "tasks", "referrals", "refills")):
+                    break
+                await self._enrol()
+                found = await self._read()
+            return found
+
+    async def _enrol(self) -> None:
+        """Somebody in an emergency, whose medicine ends as well: tasks, a referral that a doctor let go out, a refill request."""
+        n, today = self.people, await self._today()
+        self.people += 1
+        last = date.fromordinal(today.toordinal() - 28).isoformat()
+        person = {
+            "identifier": f"P-{n}", "name": "王秀英", "sex": "female", "born": "1960-05-01", "phone": f"+86138{n:08d}",
+            "language": "zh-Hans", "timezone": "Asia/Shanghai", "conditions": ["hypertension"], "last_visit": last,
+            "readings": {"sbp": 132, "dbp": 82}, "care_team": "team-1",
+            "medicines": [{"name": "amlodipine", "last_fill": last, "days_supply": 30}],
+        }  # fmt: skip
+        answer = await self.network.post("/patients", person, "coordinator")
+        if answer.status_code != 201:
+            raise RuntimeError(f"nobody can be enrolled any more: {answer.text}")
+        patient = answer.json()["patient_id"]
+        await self.network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY}, "coordinator")
+        await self._calls(patient, today)
+        if n % 2:
+            return  # whether the referral goes out waits for a doctor
+        listed = await self.network.get("/tasks", "coordinator", kind="confirm_referral", limit=200)
+        for task in listed.json()["items"]:
+            if task["patient"]["id"] == patient:
+                await self.network.post(f"/tasks/{patient}/complete", {"key": task["key"], "outcome": "approved"}, "doctor")
+
+    async def _calls(self, patient: str, today: date) -> None:
+        """Phone calls to make, for a team to work through."""
+        async with self.network.parts.database.begin() as session:
+            now = await self.network.parts.clock.now(session)
+            session.add_all(
+                TaskRow(
+                    patient_id=patient, key=f"task/phone_call/{today}#{n}", care_team_id="team-1", kind="phone_call",
+                    by="health_manager", pathway="hypertension", service="follow_up", due=today + timedelta(days=n - 2),
+                    status="open", urgent=False, opened=now,
+                )
+                for n in range(CALLS)
+            )  # fmt: skip
+
+    async def _today(self) -> date:
+        async with self.network.parts.database.reading() as session:
+            return (await self.network.parts.clock.now(session)).date()
+
+    async def _read(self) -> dict[str, Any]:
+        async with self.network.parts.database.reading() as session:
+
+            async def rows(of: type[T], order: Any, *where: Any) -> list[T]:
+                return list((await session.scalars(select(of).where(*where).order_by(order))).all())
+
+            now: datetime = await self.network.parts.clock.now(session)
+            keys = await rows(ApiKey, ApiKey.created, ApiKey.revoked.is_(None), ApiKey.account_id.is_(None))
+            return {
+                "now": now.isoformat(),
+                "patients": [
+                    [one.id, f'"{one.last_event}.{one.care_team_id}"']
+                    for one in await rows(Patient, Patient.created, Patient.life == "active")
+                ],
+                "tasks": [
+                    [one.patient_id, one.key, f'"{one.version}"']
+                    for one in await rows(TaskRow, TaskRow.due, TaskRow.status == "open")
+                ],
+                "referrals": [one.id for one in await rows(ReferralRow, ReferralRow.asked, ReferralRow.stage.not_in(CLOSED))],
+                "refills": [one.id for one in await rows(RefillRow, RefillRow.asked, RefillRow.stage.not_in(CLOSED))],
+                "places": [[one.id, f'"{one.version}"'] for one in await rows(Organisation, Organisation.id)],
+                "teams": [[one.id, f'"{one.version}"'] for one in await rows(CareTeam, CareTeam.id)],
+                "closures": [[one.id, f'"{one.version}"'] for one in await rows(Closure, Closure.id)],
+                "accounts": [[one.id, one.login, f'"{one.version}"'] for one in await rows(Account, Account.login)],
+                "keys": [one.id for one in keys if one.name not in KEYS],  # a run must not withdraw the keys that it asks with
+                "pathways": [
+                    [one.pathway, one.version, one.current] for one in await rows(PathwayVersion, PathwayVersion.published)
+                ],
+            }
+
+
+@dataclass
+class Counting:
+    """The application; answers at ``/counted`` what was answered, and at ``/known`` what there is."""
+
+    app: ASGIApp
+    filled: Filled
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in (COUNTED, KNOWN):
+            counted = [[operation, status, n] for (operation, status), n in sorted(self.answers.items())]
+            body = counted if scope["path"] == COUNTED else await self.filled.known()
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+            await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+            return
+
+        async def counts(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "elsewhere")
+                self.answers[(f"{scope['method']} {route}", int(message["status"]))] += 1
+            await send(message)
+
+        await self.app(scope, receive, counts if scope["type"] == "http" else send)
+
+
+async def serve(url: str, folder: Path, port: int) -> None:
+    """The network over an empty database at ``url``, on loopback, until the process is ended."""
+    database = Database.open(url)
+    await migrate(database)
+    async with a_network(database, folder) as network:
+        filled = Filled(network)
+        for _ in range(FIRST):
+            await filled.known()
+        for path, body in SPARE:
+            await network.post(path, body, "administrator")
+        app = Counting(cast(ASGIApp, create_app(network.parts)), filled)
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
+        await uvicorn.Server(config).serve()
+    await database.close()
