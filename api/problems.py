@@ -177,7 +177,7 @@ def handle(app: FastAPI) -> None:
         log.error("a request failed: %s", type(fault).__name__)  # the message may hold what is personal
         return answer(
             500,
-            "Something went wrong on our side. Whether what you sent was stored is not known: repeat it with the same Idempotency-Key.",
+            "Something went wrong on our side. Whether it was stored is not known: repeat it with the same Idempotency-Key.",
         )
 
 
