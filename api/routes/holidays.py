@@ -59,7 +59,7 @@ async def delete_day(caller: Annotated[Caller, may("holidays.write")], writing: 
         await session.delete(row)
 
 
-@router.post("/{calendar}/import", summary="Take over a country's holidays")
+@router.post("/{calendar}", summary="Take over a country's holidays")
 async def take_over(
     caller: Annotated[Caller, may("holidays.write")], writing: Writes, calendar: Calendar, body: ImportIn
 ) -> ImportOut:

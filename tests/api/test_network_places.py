@@ -257,7 +257,7 @@ async def test_a_calendar_holds_what_somebody_put_there_whatever_is_taken_over(n
     own = {"working": True, "name": "we work"}
     assert (await put(network, "/holidays/CN/2025-10-01", own, "coordinator")).status_code == 200
     assert (await put(network, "/holidays/CN/2025-10-01", own, "manager")).status_code == 403
-    took = await network.post("/holidays/CN/import", {"country": "CN", "years": [2025]}, "administrator")
+    took = await network.post("/holidays/CN", {"country": "CN", "years": [2025]}, "administrator")
     assert took.status_code == 200, took.text
     assert took.json()["kept"] == 1
     assert took.json()["added"] > 15
@@ -266,14 +266,14 @@ async def test_a_calendar_holds_what_somebody_put_there_whatever_is_taken_over(n
     assert days["2025-10-01"] == {"day": "2025-10-01", **own}
     assert days["2025-02-08"]["working"], "a weekend that is worked for the Spring Festival"
     assert [row["day"] for row in year] == sorted(days)
-    again = await network.post("/holidays/CN/import", {"country": "CN", "years": [2025]}, "administrator")
+    again = await network.post("/holidays/CN", {"country": "CN", "years": [2025]}, "administrator")
     assert (again.json()["added"], again.json()["kept"]) == (0, len(days))
-    over = await network.post("/holidays/CN/import", {"country": "CN", "years": [2025], "overwrite": True}, "administrator")
+    over = await network.post("/holidays/CN", {"country": "CN", "years": [2025], "overwrite": True}, "administrator")
     assert over.json() == {"added": 0, "kept": len(days) - 1, "replaced": 1}
     assert (await delete(network, "/holidays/CN/2025-10-01", "coordinator")).status_code == 204
     assert (await delete(network, "/holidays/CN/2025-10-01", "coordinator")).status_code == 404
     for wrong, field in (({"country": "XX"}, "country"), ({"country": "CN", "part": "ZZ"}, "part")):
-        refused = await network.post("/holidays/CN/import", {"years": [2025], **wrong}, "administrator")
+        refused = await network.post("/holidays/CN", {"years": [2025], **wrong}, "administrator")
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
 
 
