@@ -41,7 +41,12 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "stock.read": ("coordinator", "health_manager", "doctor", "pharmacy", "supervisor"),
     "stock.write": ("coordinator", "pharmacy"),
     "pathways.read": ("coordinator", "approver", "health_manager", "doctor", "supervisor", "auditor"),
+    "pathways.draft": ("coordinator",),
+    "pathways.approve": ("approver", "coordinator"),  # never of one's own draft
     "pathways.publish": ("coordinator", "approver"),
+    "forecasts.run": ("coordinator", "approver"),
+    "rollouts.read": ("coordinator", "approver", "supervisor"),
+    "rollouts.run": ("coordinator",),
     "places.read": EVERYBODY,
     "places.write": ("administrator",),
     "closures.write": ("administrator", "coordinator", "clinic", "pharmacy"),

@@ -68,6 +68,32 @@ class PathwaysChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersionMoved(Event):
+    """A rollout moves the patient from one version of a pathway to another.
+
+    ``services``: a service of the old version to the one that replaces it, "" where it ends on purpose; ``tags`` likewise.
+    ``policy``: ``now``, or ``safe_point`` (the version takes over when the next follow-up is done).
+    """
+
+    pathway: str
+    came_from: str
+    to: str
+    services: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policy: Literal["now", "safe_point"] = "now"
+    rollout: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected(Event):
+    """What an earlier event said was wrong. ``readings``: the right values of those that were; ``void``: it never happened."""
+
+    corrects: str
+    readings: Readings = field(default_factory=dict)
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonChanged(Event):
     """Something about the person is now different; None leaves it as it was."""
 
@@ -255,6 +281,8 @@ class Died(Event):
 AnyEvent = (
     Enrolled
     | PathwaysChanged
+    | VersionMoved
+    | Corrected
     | PersonChanged
     | VisitCompleted
     | ReadingReceived

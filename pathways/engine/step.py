@@ -103,6 +103,10 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
             pass  # catching up was all
         case events.PathwaysChanged():
             life.join(turn, event.pathways)
+        case events.VersionMoved():
+            life.adopt(turn)
+        case events.Corrected():
+            turn.because("corrected", detail={"event": event.corrects})
         case events.PersonChanged():
             _person_changed(turn, event)
         case events.VisitCompleted():

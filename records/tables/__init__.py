@@ -24,6 +24,7 @@ from records.tables.people import (
     StepRow,
     TimelineRow,
 )
+from records.tables.versions import ForecastRow, PathwayDeed, PathwayDraft, Rollout, RolloutPatient
 from records.tables.work import Delivery, Message, ReferralRow, RefillRow, TaskRow, VisitBooking
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Enrolment",
     "EventRow",
     "Figures",
+    "ForecastRow",
     "Holiday",
     "Idempotency",
     "JobRow",
@@ -46,12 +48,16 @@ __all__ = [
     "Message",
     "Moment",
     "Organisation",
+    "PathwayDeed",
+    "PathwayDraft",
     "PathwayVersion",
     "Patient",
     "PersonKey",
     "PersonToken",
     "ReferralRow",
     "RefillRow",
+    "Rollout",
+    "RolloutPatient",
     "StepRow",
     "Stock",
     "TaskRow",

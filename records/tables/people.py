@@ -74,7 +74,7 @@ class Enrolment(Base):
 
 
 class PathwayVersion(Base):
-    """A published version: immutable, named by the hash of its text."""
+    """A published version: immutable, named by the hash of its text. ``retired``: nobody is to be put on it any more."""
 
     __tablename__ = "pathway_version"
     version: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -82,7 +82,10 @@ class PathwayVersion(Base):
     text: Mapped[str]
     published: Mapped[datetime]
     published_by: Mapped[str] = mapped_column(Id, default="")
+    approved_by: Mapped[str] = mapped_column(Id, default="")
+    why: Mapped[str] = mapped_column(String(2000), default="")
     current: Mapped[bool]
+    retired: Mapped[datetime | None]
 
 
 class EventRow(Base):
