@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from records.database import Database, migrate
+from workers.command import HOMES, app_for
 from workers.sample import make_community
 
 CAIRN = Path(sys.executable).with_name("cairn")
@@ -85,3 +86,10 @@ def test_a_second_enrolment_of_the_same_people_changes_nothing_and_a_bad_row_sto
     assert "first due " in first.stdout
     assert "already enrolled 7" in second.stdout.splitlines()[-1]
     assert not any(line.startswith("enrolled") for line in second.stdout.splitlines())
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_every_command_is_found_in_the_module_that_is_said_to_hold_it(home: str) -> None:
+    app = app_for(HOMES[home][:1])
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert {*commands, *(group.name for group in app.registered_groups)} == set(HOMES[home])

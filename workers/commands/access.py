@@ -43,6 +43,12 @@ RoleOption = Annotated[str, typer.Option(help="Such as administrator, coordinato
 PlaceOption = Annotated[str, typer.Option(help="A care team or a place, with everything beneath it; * for every network.")]
 
 
+def add_to(app: typer.Typer) -> None:
+    """Add the three groups."""
+    for name, group in (("keys", keys), ("accounts", accounts), ("audit", audit)):
+        app.add_typer(group, name=name)
+
+
 @asynccontextmanager
 async def _ready() -> AsyncIterator[Parts]:
     parts = Parts.make(Settings.read())

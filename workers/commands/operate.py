@@ -1,26 +1,21 @@
-"""``cairn up``, ``run``, ``worker``, ``api``, ``settings``, ``db``, ``recover``: what an operator types."""
+"""``cairn worker``, ``settings``, ``db``, ``recover``: what an operator types."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from activities.recovery import Progress, Recovery
 from activities.waking import Waker
-from api.app import create_app
 from records.database import migrate, migrate_back
 from workers.declared import in_force
-from workers.demonstration import demonstrate
 from workers.parts import Parts
-from workers.process import logged, process, serving_api, serving_queues, until_stopped
+from workers.process import logged, process, serving_queues, until_stopped
 from workers.settings import BadSetting, Settings
-from workers.stack import api_parts, running
-from workers.temporal import refuse_if_taken, temporal_address
+from workers.temporal import temporal_address
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 
 database = typer.Typer(no_args_is_help=True, help="The database's revision.")
@@ -29,39 +24,10 @@ ALL_QUEUES = (PATIENTS_QUEUE, *QUEUES.values())
 
 def add_to(app: typer.Typer) -> None:
     """Add the operator's commands."""
-    for command in (up, run, worker, api, recover):
+    for command in (worker, recover):
         app.command()(command)
     app.command("settings")(settings_)
-
-
-def up() -> None:
-    """The embedded stack in real time; Ctrl-C stops it, the next start goes on."""
-    asyncio.run(_up(Settings.read()))
-
-
-async def _up(settings: Settings) -> None:
-    logged("up", settings)
-    async with running(settings) as stack:
-        print(f"Cairn is up: {stack.console_url()}\nAPI keys: {stack.keys_file}\nCtrl-C stops it.", flush=True)
-        await until_stopped(*stack.ends)
-        print("Stopping.", flush=True)
-
-
-def run(
-    patients: Annotated[int, typer.Option(help="How many people of the sample community are enrolled.")] = 60,
-    days: Annotated[int, typer.Option(help="How many days are played.")] = 365,
-    start: Annotated[str, typer.Option(help="The first day.")] = "2025-03-03",
-    seed: Annotated[int, typer.Option(help="Which community, and how its people behave.")] = 1,
-    stay: Annotated[bool, typer.Option(help="Serve the pages afterwards until Ctrl-C.")] = sys.stdout.isatty(),
-) -> None:
-    """Bring a living community up and play a year of it: enrolled, reminded, seen, referred, refilled, chased."""
-    begin = datetime.combine(date.fromisoformat(start), datetime.min.time(), UTC)
-    settings = Settings.read(home="data/community")
-    logged("up", settings, briefly=True)
-    code = asyncio.run(
-        demonstrate(settings, patients=patients, begin=begin, end=begin + timedelta(days=days), seed=seed, stay=stay)
-    )
-    raise typer.Exit(code)
+    app.add_typer(database, name="db")
 
 
 def worker(
@@ -83,22 +49,6 @@ async def _worker(settings: Settings, queues: tuple[str, ...]) -> None:
         async with serving_queues(one.parts.workers(client, queues)) as failed:
             print(f"serving {', '.join(queues)}", flush=True)
             await until_stopped(failed)
-
-
-def api() -> None:
-    """Serve the API; it answers while Temporal is away."""
-    asyncio.run(_api(Settings.read()))
-
-
-async def _api(settings: Settings) -> None:
-    logged("api", settings)
-    refuse_if_taken(settings.api_host, settings.api_port, "CAIRN_API_PORT", what="API")
-    async with process("api", settings) as one:
-        client = await one.connected(temporal_address(settings), needed=False, lazy=True)
-        app = create_app(api_parts(one.parts, client, one.parts.housekeeping(client)))
-        async with serving_api(app, settings) as ended:
-            print(f"serving http://{settings.api_host}:{settings.api_port}", flush=True)
-            await until_stopped(ended)
 
 
 def recover(

@@ -19,6 +19,11 @@ from workers.settings import Settings
 app = typer.Typer(no_args_is_help=True, help="Check, try and publish pathway definitions.")
 
 
+def add_to(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="pathways")
+
+
 @app.command()
 def check(files: Annotated[list[Path], typer.Argument(help="Pathway definitions (YAML).")]) -> None:
     """Check definitions and run the scenarios inside; everything wrong is said at once, with its place."""
