@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pathways.language import PathwayError, load
-from pathways.language.play import run_scenarios
+from pathways.language.diagnostics import Checked, Diagnostic, check
+
+__all__ = ["LARGEST", "Busy", "Checked", "Checker", "Diagnostic", "check"]
 
 LARGEST = 256 * 1024  # bytes of a document
 MEMORY = 2 * 1024**3  # bytes of address space that checking may take
@@ -27,46 +28,6 @@ PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PRO
 
 class Busy(RuntimeError):
     """Too many documents wait to be checked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """Something wrong, or (``severity`` warning) to be thought about. ``line`` and ``column`` count from 1."""
-
-    line: int
-    column: int
-    severity: str
-    kind: str
-    what: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """``pathway`` and ``version`` are None where the document has an error."""
-
-    pathway: str | None
-    version: str | None
-    diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def clean(self) -> bool:
-        """Whether it may be published; warnings do not keep it from that."""
-        return self.pathway is not None
-
-
-def check(text: str) -> Checked:
-    """Everything wrong with a document, and with what its own scenarios expect; as ``cairn pathways check`` says it."""
-    loaded = load(text, file="document")
-    unmet = run_scenarios(loaded)
-    found = tuple(_diagnostic(problem) for problem in (*loaded.problems, *unmet))
-    if loaded.pathway is None or unmet:
-        return Checked(None, None, found)
-    return Checked(loaded.pathway.name, loaded.pathway.version, found)
-
-
-def _diagnostic(problem: PathwayError) -> Diagnostic:
-    return Diagnostic(problem.at.line, problem.at.column, problem.severity, problem.name, problem.what, problem.remedy)
 
 
 @dataclass(frozen=True)
@@ -117,7 +78,7 @@ class Checker:
         try:
             found: Mapping[str, Any] = json.loads(said)
             diagnostics = tuple(Diagnostic(**one) for one in found["diagnostics"])
-            return Checked(found["pathway"], found["version"], diagnostics)
+            return Checked(found["pathway"], found["version"], diagnostics, found.get("scenarios", 0))
         except (ValueError, KeyError, TypeError):  # it ended without a word: out of memory, or of its own time
             return _not_checked("this takes more memory or time to check than a document may")
 
@@ -136,7 +97,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     found = check(sys.stdin.buffer.read().decode())
     diagnostics = [{name: getattr(one, name) for name in Diagnostic.__slots__} for one in found.diagnostics]
-    json.dump({"pathway": found.pathway, "version": found.version, "diagnostics": diagnostics}, sys.stdout)
+    said = {"pathway": found.pathway, "version": found.version, "diagnostics": diagnostics, "scenarios": found.scenarios}
+    json.dump(said, sys.stdout)
 
 
 if __name__ == "__main__":

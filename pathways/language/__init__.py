@@ -6,7 +6,7 @@ Rule 2: a pathway with an error is not handed out; with warnings it is.
 
 from __future__ import annotations
 
-from pathways.language.catalogue import Catalogue, Loaded, Stories, diagnose, library, load, load_published, load_stories
+from pathways.language.catalogue import Catalogue, Loaded, Stories, library, load, load_published, load_stories
 from pathways.language.errors import Location, PathwayError, report
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Location",
     "PathwayError",
     "Stories",
-    "diagnose",
     "library",
     "load",
     "load_published",

@@ -20,9 +20,8 @@ from pathways.language.schema import check_shape
 from pathways.language.source import Broken, Document
 from pathways.language.telling import parse_scenarios
 from pathways.language.wording import Wording, shipped_frames
-
-LIBRARY = Path(__file__).parent.parent / "library"
-_WORDING = "wording.yaml"
+from pathways.shipped import LIBRARY as LIBRARY
+from pathways.shipped import NOT_PATHWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +96,12 @@ def load_stories(path_or_text: Path | str, *, file: str, pathways: Mapping[str, 
     return Stories(tuple(scenarios), in_order([*ill_shaped, *unplayable, *unfit]))
 
 
-def diagnose(text: str, file: str) -> list[PathwayError]:
-    """Everything wrong with ``text``, in order of place; for an editor."""
-    return list(load(text, file=file).problems)
-
-
 class Catalogue(Mapping[str, Loaded]):
     """Documents of a folder by pathway name; reading goes through ``load``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        loaded = {path.stem: load(path, file=path.name) for path in sorted(folder.glob("*.yaml")) if path.name != _WORDING}
+        loaded = {path.stem: load(path, file=path.name) for path in sorted(folder.glob("*.yaml")) if path.stem not in NOT_PATHWAYS}
         self._loaded = {(one.pathway.name if one.pathway else stem): one for stem, one in loaded.items()}
 
     def __getitem__(self, name: str) -> Loaded:

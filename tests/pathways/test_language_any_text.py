@@ -7,7 +7,7 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pathways.language import diagnose, load_stories, report
+from pathways.language import load, load_stories, report
 from pathways.language.catalogue import LIBRARY
 
 TEXT = (LIBRARY / "hypertension.yaml").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def damaged(draw: st.DrawFn) -> str:
 @given(damaged())
 def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
     count = text.count("\n") + 1
-    for problem in diagnose(text, "x.yaml"):
+    for problem in load(text, file="x.yaml").problems:
         assert problem.at.file == "x.yaml"
         assert 1 <= problem.at.line <= count + 1
         assert problem.at.column >= 1
@@ -58,5 +58,5 @@ def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
 @settings(max_examples=100, deadline=20_000)
 @given(st.text(max_size=300) | st.lists(PIECES, max_size=40).map(" ".join))
 def test_any_text_at_all_gets_an_answer(text: str) -> None:
-    assert report(diagnose(text, "x.yaml"))
+    assert report(load(text, file="x.yaml").problems)
     load_stories(text, file="x.yaml", pathways={})

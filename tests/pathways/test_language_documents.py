@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pathways.language import Loaded, diagnose, library, load, report
+from pathways.language import Loaded, library, load, report
 from pathways.language.catalogue import LIBRARY
 
 HYPERTENSION = (LIBRARY / "hypertension.yaml").read_text(encoding="utf-8")
@@ -206,12 +206,12 @@ def test_what_nothing_uses_and_no_scenario_tries_is_a_warning() -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(text: str, place: str, what: str) -> None:
-    first = diagnose(text, "x.yaml")[0]
+    first = load(text, file="x.yaml").problems[0]
     assert str(first).startswith(f"x.yaml:{place}: {what}"), str(first)
 
 
 def test_a_list_is_no_pathway_and_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    assert diagnose("- a", "x.yaml")
+    assert load("- a", file="x.yaml").problems
     assert "no file to read" in str(load(tmp_path / "none.yaml", file="none.yaml").problems[0])
     (tmp_path / "latin.yaml").write_bytes("a: 1\nb: über".encode("latin-1"))
     assert str(load(tmp_path / "latin.yaml", file="latin.yaml").problems[0]).startswith("latin.yaml:2:4: the text is not UTF-8")
