@@ -1,0 +1,1 @@
+"""Pathways in the forms that other systems read."""
