@@ -27,13 +27,15 @@ CHECKS = (
     "response_schema_conformance,unsupported_method,missing_required_header"
 )
 _CARE = r" /api/v1/(patients|tasks|worklist|referrals$|referrals/\{referral_id\}$|refills$|stock$|me)"
+_ROLLOUTS = r"GET /api/v1/rollouts(/\{rollout_id\})?$"
 #: Who asks for what, by method and path: together they ask for everything, and each request is sent by one of them.
 CALLERS = {
-    "coordinator": r" /api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holidays|pathways|overview|sandbox|me)",
-    "manager": _CARE + r"| /api/v1/referrals/\{referral_id\}/reply",
+    "coordinator": r" /api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holidays|overview|sandbox|me)"
+    + r"| /api/v1/(pathways|drafts|rollouts)",
+    "manager": _CARE + r"| /api/v1/referrals/\{referral_id\}/reply|GET /api/v1/rollouts/\{rollout_id\}/patients",
     "doctor": _CARE,
-    "approver": r" /api/v1/(pathways|me)",
-    "supervisor": r"GET /api/v1/(overview|places|teams|stock|me)",
+    "approver": r" /api/v1/(pathways/check|me)|/drafts/\{draft_id\}/(approve|send-back|publish)|GET /api/v1/pathways|" + _ROLLOUTS,
+    "supervisor": r"GET /api/v1/(overview|places|teams|stock|me)|" + _ROLLOUTS,
     "administrator": r" /api/v1/(places|teams|keys|accounts|sessions|closures|holidays|clock|me)",
     "auditor": r" /api/v1/(audit|me)",
     "hospital-1": r" /api/v1/(referrals|me)|GET /api/v1/(closures|places)",

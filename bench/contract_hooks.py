@@ -24,6 +24,7 @@ from pathways.language import library
 
 OFTEN = 7 / 8
 NOTHING = "nothing-of-the-kind"
+FOLLOWED = "hypertension"
 ASKED_AGAIN = 20  # requests, after which it is asked anew what there is
 READINGS = {"sbp": 128, "dbp": 78, "symptoms": [], "pregnant_or_lactating": False, "adr": False}
 PERSON = {
@@ -85,14 +86,27 @@ class Leading:
             else:
                 case.headers.pop("If-Match", None)
         if ParameterLocation.BODY not in made_wrong:
-            if path.startswith("/api/v1/pathways"):
-                case.body = self._definition(values.get("name", "hypertension"))
+            if case.media_type == "application/yaml":
+                case.body = self._text(case, path, values)
             elif isinstance(case.body, dict):
                 case.body = self._body(case.body, path, values)
 
     def _target(self, path: str, method: str) -> tuple[dict[str, str], str]:
         """What the request is about: names and ids of one thing, and its ETag."""
         known, pick = self.known, self._pick
+        if "{rollout_id}" in path:
+            return self._rollout(path, method), ""
+        if "{draft_id}" in path:
+            wanted = {"approve": "checked", "publish": "approved"}.get(path.rsplit("/", 1)[-1], "")
+            fitting = [one for one in known["drafts"] if wanted in ("", one[3])]
+            draft, _, etag, _ = pick(fitting or known["drafts"], [NOTHING] * 4)
+            return {"draft_id": draft}, etag
+        if "{forecast_id}" in path:
+            forecast, name = pick(known["forecasts"], [NOTHING] * 2)
+            return {"forecast_id": forecast, "name": name}, ""
+        if "{event_id}" in path:
+            patient, event = pick(known["events"], [NOTHING] * 2)
+            return {"patient_id": patient, "event_id": event}, ""
         if "/tasks/" in path:
             patient, key, etag = pick(known["tasks"], [NOTHING] * 3)
             return {"patient_id": patient, "key": key}, etag
@@ -105,7 +119,10 @@ class Leading:
             place, etag = pick(own if method != "GET" else known["places"], [NOTHING] * 2)
             return {"place_id": place}, etag
         if "{name}" in path:
-            name, version, _ = pick([one for one in known["pathways"] if one[2] or "{version}" in path], [NOTHING] * 3)
+            named = known["pathways"]
+            if re.search(r"/(rollouts|preview|retire|diff)$", path) and self.chance.random() < OFTEN:  # of what patients follow
+                named = [one for one in named if one[0] == FOLLOWED and (one[2] <= ("retire" not in path))][-6:] or named
+            name, version, _ = pick([one for one in named if one[2] or "{version}" in path], [NOTHING] * 3)
             now = next((one[1] for one in known["pathways"] if one[0] == name and one[2]), version)
             return {"name": name, "version": version}, f'"{now}"'
         for what, field in (("teams", "team_id"), ("closures", "closure_id")):
@@ -121,6 +138,16 @@ class Leading:
         plain = {"referral_id": "referrals", "refill_id": "refills", "key_id": "keys"}
         return {field: pick(known[what], NOTHING) for field, what in plain.items()} | {"calendar": "CN", "day": day}, ""
 
+    def _rollout(self, path: str, method: str) -> dict[str, str]:
+        """One that stands where this can be done; for a decision, with somebody who was left."""
+        if "{patient_id}" in path:
+            rollout, patient = self._pick(self.known["left"], [NOTHING] * 2)
+            return {"rollout_id": rollout, "patient_id": patient}
+        done = path.rsplit("/", 1)[-1]
+        fitting = {"pause": ("running",), "resume": ("paused",), "stop": ("running", "paused")}.get(done)
+        rollouts = [one for one in self.known["rollouts"] if fitting is None or one[1] in fitting] or self.known["rollouts"]
+        return {"rollout_id": self._pick(rollouts[-8:], [NOTHING] * 2)[0]}
+
     def _lead_query(self, case: Any, path: str, values: dict[str, str]) -> None:
         often = self.chance.random() < OFTEN
         query = case.query
@@ -133,6 +160,14 @@ class Leading:
         }  # fmt: skip
         if path == "/api/v1/sandbox/messages":
             del told["since"]
+        if path.endswith("/why"):
+            asked = {"service": "follow_up", "day": self._day(-20, 60), "message": "visit_soon", "referral": "to_hospital"}
+            about = self._pick(sorted(asked), "day")
+            for name in asked:
+                query.pop(name, None)
+            told |= {about: asked[about], "pathway": "hypertension"}
+            query |= {about: asked[about]}
+        told |= self._led_to_versions(path, query)
         if path == "/api/v1/audit":
             told["since"] = self._moment(-9, 0)
         for name, value in told.items():
@@ -143,6 +178,26 @@ class Leading:
                     query[name] = value
         if path in ("/api/v1/worklist", "/api/v1/overview") and often:
             query.setdefault("team", "team-1")
+
+    def _led_to_versions(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
+        """What queries about definitions name: a version that is there, or none."""
+        current = next((one[1] for one in self.known["pathways"] if one[0] == FOLLOWED and one[2]), None)
+        version = self._pick([current, None], None)
+        told: dict[str, Any] = {"against": version, "based_on": version, "from_version": version, "why": "as agreed"}
+        if path.endswith("/forecasts"):
+            kept = [one[0] for one in self.known["drafts"] if one[1] == FOLLOWED]
+            told |= {"draft": self._pick([*kept[:1], None], None), "sample": 5, "weeks": 2, "service": None, "tag": None}
+        if path.endswith(("/drafts", "/rollouts")):
+            told |= {"pathway": FOLLOWED, "status": None}
+        return told
+
+    def _text(self, case: Any, path: str, values: dict[str, str]) -> Any:
+        """A definition; none where a version or a draft is named in its place."""
+        if "draft" in case.query or "from_version" in case.query:
+            return b""
+        if path.endswith("/drafts/{draft_id}") and case.query.get("based_on") is None:
+            return self._definition(FOLLOWED)
+        return self._definition(values.get("name", FOLLOWED))
 
     def _body(self, drawn: dict[str, Any], path: str, values: dict[str, str]) -> dict[str, Any]:
         chance, often = self.chance, self.chance.random() < OFTEN
@@ -169,6 +224,12 @@ class Leading:
             body |= {"parent": "network"}
         if path == "/api/v1/sessions":
             body = {"login": SOMEBODY["login"], "password": SOMEBODY["password"]}
+        if "/corrections" in path and often:
+            body = {"why": "slip_of_the_pen", **({"void": True} if chance.random() < 0.2 else {"readings": {"sbp": 131}})}
+        if re.search("rollout", path):
+            told |= {"batch": chance.randint(1, 5), "pause_s": 0, "sample": 5, "sms_per_day": self._pick([None, 0, 50], None)}
+            told |= {"services": self._pick([{}, {}, {"annual_exam": "yearly_check"}, {"annual_exam": None}], {}), "tags": {}}
+            told |= {"accept": self._pick([[], ["service_gone_while_due"]], [])}
         for name, value in told.items():
             if name in body and body[name] is not None and often:
                 body[name] = value
@@ -177,7 +238,9 @@ class Leading:
         return body
 
     def _definition(self, name: str) -> bytes:
-        text = self.texts.get(name) or self.texts["hypertension"]
+        text = self.texts.get(name) or self.texts[FOLLOWED]
+        if name == FOLLOWED and self.chance.random() < 1 / 4:
+            text = text.replace("  annual_exam:", "  yearly_check:")
         return f"{text}\n# {self.chance.randrange(10**6)}\n".encode()
 
     def _patient(self) -> str:

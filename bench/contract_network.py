@@ -9,31 +9,46 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import httpx
 import uvicorn
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from activities.rollouts import RolloutActivities
 from api.app import create_app
+from api.checker import Checked, Checker, check
+from api.forecaster import Forecaster
 from bench.contract import COUNTED, KNOWN, SOMEBODY
+from pathways.language import library
+from records.clock import system_time
 from records.database import Database, migrate
+from records.drafts import OPEN, version_of
+from records.forecasts import RUNNER_GONE, Forecasts
 from records.tables import (
     Account,
     ApiKey,
     CareTeam,
     Closure,
+    EventRow,
+    ForecastRow,
     Organisation,
+    PathwayDraft,
     PathwayVersion,
     Patient,
     ReferralRow,
     RefillRow,
+    Rollout,
+    RolloutPatient,
     TaskRow,
 )
+from records.vault import Vault
 from tests.api.conftest import EMERGENCY, KEYS, Network, a_network
+from workflows.contract import RollOn
 
 T = TypeVar("T")
 CLOSED = ("completed", "sent_back", "refused", "declined", "cancelled", "withdrawn", "expired", "dispensed", "not_needed")
@@ -45,8 +60,43 @@ SPARE: list[tuple[str, dict[str, Any]]] = [  # to be changed and deleted; nobody
     *(("/closures", {"place": "hospital-2", "first": "2025-05-01", "last": f"2025-05-0{n}"}) for n in range(2, 5)),
     *(("/keys", {"name": f"spare {n}", "role": "clinic", "place": "hospital-2"}) for n in range(3)),
 ]
+FOLLOWED = "hypertension"
+LATEST = 30  # events, rollouts, forecasts that are told of
+MADE_FOR_REAL = 40  # one forecast in so many: each takes a process of its own
 CALLS = 6  # for each of them
 FIRST = 3  # times that it is filled up before anybody asks
+
+
+@dataclass(frozen=True)
+class CheckedHere(Checker):
+    """Checks in this process; a text that differs from another in its last comment only is not checked again."""
+
+    known: dict[str, Checked] = field(default_factory=dict)
+
+    async def _checked(self, text: str) -> Checked:
+        told, _, comment = text.rpartition("\n# ")
+        if not comment.strip().isdigit():
+            return check(text)
+        if told not in self.known:
+            self.known[told] = check(told)
+        found = self.known[told]
+        return replace(found, version=version_of(text)) if found.version is not None else found
+
+
+@dataclass(frozen=True)
+class MadeSeldom(Forecaster):
+    """Makes few of the forecasts that are asked for; whoever makes the others is gone at once."""
+
+    most: int = 10**6
+    asked: list[str] = field(default_factory=list)
+
+    async def begin(self, database: Database, vault: Vault, forecast: str) -> None:
+        self.asked.append(forecast)
+        if len(self.asked) % MADE_FOR_REAL == 1:
+            await super().begin(database, vault, forecast)
+            return
+        async with database.begin() as session:
+            await Forecasts(session).failed(forecast, RUNNER_GONE, at=system_time())
 
 
 @dataclass
@@ -55,6 +105,7 @@ class Filled:
 
     network: Network
     people: int = 0
+    drafts: int = 0
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def known(self) -> dict[str, Any]:
@@ -66,7 +117,8 @@ class Filled:
                     break
                 await self._enrol()
                 found = await self._read()
-            return found
+            await self._edit(found)
+            return await self._read()
 
     async def _enrol(self) -> None:
         """Somebody in an emergency, whose medicine ends as well: tasks, a referral that a doctor let go out, a refill request."""
@@ -92,6 +144,44 @@ class Filled:
             if task["patient"]["id"] == patient:
                 await self.network.post(f"/tasks/{patient}/complete", {"key": task["key"], "outcome": "approved"}, "doctor")
 
+    async def _edit(self, found: dict[str, Any]) -> None:
+        """A draft of each kind, and a rollout that leaves somebody; those that go on come a batch further."""
+        standing = {status for _, _, _, status in found["drafts"]}
+        for status in OPEN:
+            if status not in standing:
+                await self._draft(status)
+        parts = self.network.parts
+        rolls = RolloutActivities(parts.database, parts.vault, parts.plans, parts.clock, self.network.waker)
+        for rollout, status in found["rollouts"]:
+            if status == "running":
+                await rolls.roll_on(RollOn(rollout))
+        if not found["left"] and not any(status in ("running", "paused") for _, status in found["rollouts"]):
+            body = {"why": "as agreed", "policy": "now", "batch": AT_ONCE, "pause_s": 0}
+            await self.network.post(f"/pathways/{FOLLOWED}/versions/{version_of(renamed())}/rollouts", body, "coordinator")
+
+    async def _draft(self, status: str) -> str:
+        """A sound one that stands so."""
+        self.drafts += 1
+        text = f"{renamed()}\n# {self.drafts}"
+        signed = {"Authorization": "Bearer coordinator"}
+        answer = await self.network.http.post(f"/api/v1/pathways/{FOLLOWED}/drafts", content=text, headers=signed)
+        draft = str(answer.json()["id"])
+        if status != "draft":
+            await self.network.post(f"/drafts/{draft}/check", key="coordinator")
+        if status == "approved":
+            await self.network.post(f"/drafts/{draft}/approve", key="approver", If_Match="*")
+        return draft
+
+    async def begin(self) -> None:
+        """A version that renames a service, beside the one that is followed; and a forecast."""
+        draft = await self._draft("approved")
+        async with self.network.parts.database.begin() as session:
+            now = await self.network.parts.clock.now(session)
+            text = renamed()
+            session.add(PathwayVersion(pathway=FOLLOWED, version=version_of(text), text=text, published=now, current=False))
+        asked = f"/pathways/{FOLLOWED}/forecasts?draft={draft}&sample=5&weeks=2"
+        await self.network.post(asked, key="coordinator")
+
     async def _calls(self, patient: str, today: date) -> None:
         """Phone calls to make, for a team to work through."""
         async with self.network.parts.database.begin() as session:
@@ -116,6 +206,9 @@ class Filled:
                 return list((await session.scalars(select(of).where(*where).order_by(order))).all())
 
             now: datetime = await self.network.parts.clock.now(session)
+            going = RolloutPatient.rollout_id.in_(select(Rollout.id).where(Rollout.status != "stopped"))
+            told = select(EventRow).where(EventRow.kind.in_(("visit_completed", "reading_received", "corrected")))
+            events = await session.scalars(told.order_by(EventRow.learnt.desc(), EventRow.event_id).limit(LATEST))
             keys = await rows(ApiKey, ApiKey.created, ApiKey.revoked.is_(None), ApiKey.account_id.is_(None))
             return {
                 "now": now.isoformat(),
@@ -127,6 +220,17 @@ class Filled:
                     [one.patient_id, one.key, f'"{one.version}"']
                     for one in await rows(TaskRow, TaskRow.due, TaskRow.status == "open")
                 ],
+                "drafts": [
+                    [one.id, one.pathway, f'"{one.edit}"', one.status]
+                    for one in await rows(PathwayDraft, PathwayDraft.changed, PathwayDraft.status.in_(OPEN))
+                ],
+                "rollouts": [[one.id, one.status] for one in await rows(Rollout, Rollout.started)][-LATEST:],
+                "left": [
+                    [one.rollout_id, one.patient_id]
+                    for one in await rows(RolloutPatient, RolloutPatient.at, RolloutPatient.status == "left", going)
+                ],
+                "forecasts": [[one.id, one.pathway] for one in await rows(ForecastRow, ForecastRow.at)][:LATEST],
+                "events": [[one.patient_id, one.event_id] for one in events],
                 "referrals": [one.id for one in await rows(ReferralRow, ReferralRow.asked, ReferralRow.stage.not_in(CLOSED))],
                 "refills": [one.id for one in await rows(RefillRow, RefillRow.asked, RefillRow.stage.not_in(CLOSED))],
                 "places": [[one.id, f'"{one.version}"'] for one in await rows(Organisation, Organisation.id)],
@@ -165,12 +269,27 @@ class Counting:
         await self.app(scope, receive, counts if scope["type"] == "http" else send)
 
 
+def renamed() -> str:
+    """The pathway that is followed, with a service of another name: who has it due needs a person."""
+    shipped = library()[FOLLOWED].document
+    assert shipped is not None
+    return shipped.text.replace("  annual_exam:", "  yearly_check:")
+
+
 async def serve(url: str, folder: Path, port: int) -> None:
-    """The network over an empty database at ``url``, on loopback, until the process is ended."""
+    """The network over an empty database at ``url``, on loopback, until the process is ended.
+
+    Two people publish where it is PostgreSQL, one where it is SQLite: so both ways are asked for.
+    """
     database = Database.open(url)
     await migrate(database)
-    async with a_network(database, folder) as network:
+    async with a_network(database, folder) as plain:
+        four_eyes = url.startswith("postgresql")
+        parts = replace(plain.parts, checker=CheckedHere(), forecaster=MadeSeldom(), four_eyes=four_eyes)
+        transport = httpx.ASGITransport(app=create_app(parts))
+        network = replace(plain, parts=parts, http=httpx.AsyncClient(transport=transport, base_url="http://cairn.test"))
         filled = Filled(network)
+        await filled.begin()
         for _ in range(FIRST):
             await filled.known()
         for path, body in SPARE:

@@ -30,6 +30,7 @@ from activities.waking import Waker
 from bench import bare
 from pathways.engine import State, next_due
 from pathways.engine.plan import Plan
+from pathways.engine.turn import Ahead
 from records.clock import Clock
 from records.database import migrate
 from records.intake.people import Identifier, Intake, KnownReading, PersonName, Phone
@@ -62,9 +63,9 @@ class Stage:
     def now(self) -> datetime:
         return self.moment or datetime.now(UTC)
 
-    def next_due(self, plan: Plan, state: State) -> datetime | None:
+    def next_due(self, plan: Plan, state: State, known: Ahead) -> datetime | None:
         """The engine's own answer, pulled near while the clock stands."""
-        due = next_due(plan, state)
+        due = next_due(plan, state, known)
         self.steps += 1
         if due is None or self.moment is None:
             return due

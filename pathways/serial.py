@@ -95,6 +95,14 @@ def load_state(snapshot: bytes) -> State:
     return cast(State, _validated(State, data, "snapshot"))
 
 
+def load_older_state(snapshot: bytes) -> State | None:
+    """What this engine understands of a snapshot of another schema, for its keys; None where that is nothing."""
+    try:
+        return cast(State, _adapter(State).validate_python({**json.loads(snapshot), "schema": SCHEMA}, extra="ignore"))
+    except (ValueError, TypeError):  # a ValidationError is a ValueError
+        return None
+
+
 @lru_cache(maxsize=64)
 def _adapter(cls: type) -> TypeAdapter[Any]:
     return TypeAdapter(cls)

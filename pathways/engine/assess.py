@@ -4,20 +4,25 @@ Rule 1: a row that is true whatever the missing values hold decides, unless an e
         would conclude something else.
 Rule 2: otherwise the table's own ``incomplete`` row answers.
 Rule 3: every answer carries what it read and what it missed.
+Rule 4: what a table gives beside its decision is told too; what of it cannot be told is left out.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 from pathways.engine.calendar import age_on
 from pathways.engine.conditions import Expression, NotKnown
 from pathways.engine.events import Readings, Value
 from pathways.engine.plan import Decision, Pathway, Reading, Row, Table
 from pathways.engine.state import Course, Person
+
+DAY = "the day"  # among the facts, under what no condition can name: the day of the visit
+Output = str | bool | int | float | date | list[str | bool | int | float]
+_FURTHEST = 36_500  # days that may be counted on from a visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Answer:
     decision: Decision | None
     inputs: Mapping[str, Value]
     missing: tuple[str, ...] = ()
+    gives: Mapping[str, Output] = field(default_factory=dict)
 
 
 def facts(
@@ -47,7 +53,7 @@ def facts(
     yes or no becomes no, choices become none. ``only_what_was_sent`` takes every reading for optional: a text from home
     holds one value or two, and what was not sent must not hold back what was. ``given`` overrides any name, derived values too.
     """
-    known: dict[str, object] = {"conditions": list(person.conditions), "medicines": list(medicines), "sex": person.sex}
+    known: dict[str, object] = {DAY: on, "conditions": list(person.conditions), "medicines": list(medicines), "sex": person.sex}
     if person.born is not None:
         known["age"] = age_on(person.born, on)
     if course is not None and course.tag is not None:
@@ -76,7 +82,12 @@ def _own_words(reading: Reading, words: tuple[str, ...]) -> list[str]:
 
 
 def assess(pathway: Pathway, table: Table, known: Mapping[str, object]) -> Answer:
-    """Let ``table`` decide over ``known`` facts."""
+    """Let ``table`` decide over ``known`` facts, and tell what it gives."""
+    answer = _first_that_holds(pathway, table, known)
+    return replace(answer, gives=_given(table, answer, known)) if table.gives else answer
+
+
+def _first_that_holds(pathway: Pathway, table: Table, known: Mapping[str, object]) -> Answer:
     untold: list[Row] = []
     for row in table.rows:
         if row.when is None:
@@ -93,6 +104,40 @@ def assess(pathway: Pathway, table: Table, known: Mapping[str, object]) -> Answe
         if row.incomplete:
             return Answer(row, pathway.decisions[row.decision], {}, missing)
     return Answer(None, None, {}, missing)
+
+
+def _given(table: Table, answer: Answer, known: Mapping[str, object]) -> dict[str, Output]:
+    """What ``table`` gives, without what cannot be told. It may ask for the answer itself: ``row``, ``decision``, ``missing``."""
+    facts_and_answer = {
+        **known,
+        "row": answer.row.id if answer.row else "",
+        "decision": answer.decision.name if answer.decision else "",
+        "missing": list(answer.missing),
+    }
+    told: dict[str, Output] = {}
+    for name, given in table.gives.items():
+        value = given.value.value(facts_and_answer)
+        output = _day(value, known.get(DAY)) if given.as_day else _output(value)
+        if output is not None:
+            told[name] = output
+    return told
+
+
+def _output(value: object) -> Output | None:
+    match value:
+        case bool() | str() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case list() if all(isinstance(one, bool | str | int | float) for one in value):
+            return value
+    return None
+
+
+def _day(days: object, on: object) -> date | None:
+    """So many whole days after ``on``; None when either is not known."""
+    counts = isinstance(days, int | float) and not isinstance(days, bool) and abs(days) <= _FURTHEST
+    return on + timedelta(days=int(days)) if counts and isinstance(on, date) and isinstance(days, int | float) else None
 
 
 def yes_no_values(pathway: Pathway, known: Mapping[str, object]) -> dict[str, bool]:

@@ -1,7 +1,8 @@
 """What is to be done: imperatives, each with a key that is the same however often the step is taken again.
 
 Rule 1: the engine decides that and why; it never learns how a command is carried out.
-Rule 2: no key is ever emitted twice in a patient's life; ``CloseTask`` and ``ReleaseVisit`` name what they undo by its own key.
+Rule 2: no key is ever emitted twice in a patient's life; ``CloseTask``, ``ReleaseVisit`` and ``RetractMessage`` name what they
+        undo by its own key.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ Recipient = Literal["patient", "carer", "on_call"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One body of a message: which template of which pathway, with what it speaks of. ``about`` names a referral or refill."""
+    """One body of a message: which template of which pathway, with what it speaks of. ``about`` names a referral or refill.
+
+    ``version``: of the pathway by whose words it is told, so that a text planned before a move is told as it was meant.
+    """
 
     pathway: str
     template: str
     day: date | None = None
     about: str | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,18 @@ class SendMessage:
     parts: tuple[Part, ...]
     not_after: datetime
     urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetractMessage:
+    """What ``SendMessage`` with this key says is right no longer: where it has not gone out, it does not. ``why`` is a code.
+
+    ``parts``: only these templates of these pathways are taken out, as (pathway, template); none: the whole message.
+    """
+
+    key: str
+    why: str
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +80,10 @@ class CloseTask:
 
 @dataclass(frozen=True, slots=True)
 class BookVisit:
-    """Find a working day with room between ``earliest`` and ``latest``; answered with ``VisitBooked``."""
+    """Find a working day with room between ``earliest`` and ``latest``; answered with ``VisitBooked``.
+
+    ``first``: the patient has the worst tag of a pathway, and comes first where room is short.
+    """
 
     key: str
     pathway: str
@@ -71,6 +91,7 @@ class BookVisit:
     earliest: date
     latest: date
     tag: str | None
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +146,16 @@ class CancelRefill:
 
 
 Command = (
-    SendMessage | OpenTask | CloseTask | BookVisit | ReleaseVisit | RequestReferral | CancelReferral | RequestRefill | CancelRefill
+    SendMessage
+    | RetractMessage
+    | OpenTask
+    | CloseTask
+    | BookVisit
+    | ReleaseVisit
+    | RequestReferral
+    | CancelReferral
+    | RequestRefill
+    | CancelRefill
 )
 
 

@@ -76,6 +76,10 @@ class Vocabulary:
         self.names = dict(names)
         self._env = cel.NewEnv(variables={name: _CEL_TYPES[kind] for name, kind in names.items()})
 
+    def and_also(self, names: Mapping[str, Kind]) -> Vocabulary:
+        """These names and ``names``, which come first where both have one."""
+        return Vocabulary({**self.names, **names})
+
     def compile(self, source: str) -> Expression:
         """Compile ``source``. Raises BadCondition with the place inside the text."""
         try:

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from pathways.engine import calendar
 from pathways.engine.commands import Part, Recipient, SendMessage
 from pathways.engine.plan import Role, TaskSpec
-from pathways.engine.state import Waiting
+from pathways.engine.state import Told, Waiting
 from pathways.engine.turn import Turn
 
 URGENT_FOR = timedelta(hours=6)
@@ -135,7 +135,7 @@ def _send_routine(turn: Turn, routine: list[Waiting]) -> None:
 
 
 def _send(turn: Turn, said: list[Waiting], *, not_after: datetime, urgent: bool) -> None:
-    parts = tuple(dict.fromkeys(Part(w.pathway, w.template, w.day, w.about) for w in said))
+    parts = tuple(dict.fromkeys(Part(w.pathway, w.template, w.day, w.about, _version(turn, w)) for w in said))
     if why := cannot_text(turn):  # only urgent ones come this far without a phone
         call_instead(turn, said[0].pathway, said[0].template, why, urgent=True)
         return
@@ -145,6 +145,8 @@ def _send(turn: Turn, said: list[Waiting], *, not_after: datetime, urgent: bool)
     for to in recipients:
         key = turn.key(f"message/{turn.today.isoformat()}/{to}")
         turn.emit(SendMessage(key, to, parts, not_after, urgent))
+        unsent = tuple(told for told in turn.state.told if told.not_after >= turn.now)
+        turn.state.told = unsent + tuple(Told(key, p.pathway, p.template, not_after, p.day, p.about) for p in parts)
         turn.because(
             "message_sent",
             pathway=said[0].pathway,
@@ -158,6 +160,11 @@ def _forget_old_days(turn: Turn) -> None:
     horizon = f"message/{(turn.today - timedelta(days=7)).isoformat()}"
     for name in [n for n in turn.state.numbers if n.startswith("message/") and n < horizon]:
         del turn.state.numbers[name]
+
+
+def _version(turn: Turn, waiting: Waiting) -> str:
+    pathway = turn.pathway(waiting.pathway)
+    return pathway.version if pathway else ""
 
 
 def _is_urgent(turn: Turn, waiting: Waiting) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from pathways.engine import contacts, referrals
-from pathways.engine.assess import Answer, assess, facts
+from pathways.engine.assess import Answer, Output, assess, facts
 from pathways.engine.events import Readings, Value
 from pathways.engine.plan import Pathway, Service
 from pathways.engine.state import Course
@@ -52,8 +52,17 @@ def put_down(turn: Turn, code: str, pathway: Pathway, service: Service, answer: 
         missing=answer.missing,
         because=dict(row.because) if row else {},
         cites=(row.cites or row.basis) if row else "",
-        detail={"tag": decision.tag} if decision is not None and decision.tag is not None else {},
+        detail={name: words for name, value in answer.gives.items() if (words := _in_words(value))}
+        | ({"tag": decision.tag} if decision is not None and decision.tag is not None else {}),
     )
+
+
+def _in_words(value: Output) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def carry_out(turn: Turn, pathway: Pathway, service: Service, answer: Answer) -> None:

@@ -86,11 +86,15 @@ class VersionMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected(Event):
-    """What an earlier event said was wrong. ``readings``: the right values of those that were; ``void``: it never happened."""
+    """What an earlier event said was wrong. ``readings``: the right values of those that were; ``void``: it never happened.
+
+    ``why``: a code, for who reads the log.
+    """
 
     corrects: str
     readings: Readings = field(default_factory=dict)
     void: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

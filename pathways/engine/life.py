@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from pathways.engine import contacts, referrals, refills, visits
+from pathways.engine import contacts, merging, moving, referrals, refills, visits
 from pathways.engine.commands import ReleaseVisit
 from pathways.engine.events import Enrolled
 from pathways.engine.plan import TaskSpec
@@ -45,12 +45,17 @@ def join(turn: Turn, pathways: tuple[str, ...], *, last_visit: date | None = Non
     """Be on exactly these pathways; leaving one leaves the others whole."""
     for name in [name for name in turn.state.courses if name not in pathways]:
         for occurrence in turn.state.courses.pop(name).services.values():
-            if occurrence.booking is not None:
+            if occurrence.booking is not None and not merging.keep_visit(turn, occurrence):
                 turn.emit(ReleaseVisit(occurrence.booking))
+        merging.left(turn, name)
         for medicine in [m for m, supply in turn.state.supplies.items() if supply.pathway == name]:
             refills.hand_over(turn, medicine, "left_pathway")
-        for task in [task for task in turn.state.tasks.values() if task.pathway == name and task.about not in turn.state.referrals]:
+        goes_on = {*turn.state.referrals, *refills.keys(turn)}
+        for task in [task for task in turn.state.tasks.values() if task.pathway == name and task.about not in goes_on]:
             turn.close_tasks("left_pathway", pathway=name, kinds=(task.kind,), about=task.about, service=task.service)
+        for waiting in [waiting for waiting in turn.state.waiting if waiting.pathway == name and waiting.about not in goes_on]:
+            turn.state.waiting = tuple(other for other in turn.state.waiting if other is not waiting)
+            turn.because("not_sent", pathway=name, held_back="left_pathway", detail={"template": waiting.template})
         turn.because("left_pathway", pathway=name)
     new = [name for name in pathways if name not in turn.state.courses]
     for name in new:
@@ -67,19 +72,9 @@ def join(turn: Turn, pathways: tuple[str, ...], *, last_visit: date | None = Non
     if not turn.state.courses:
         turn.because("on_no_pathway", held_back="nothing_to_follow")
         turn.open_task(TaskSpec("choose_pathway", "coordinator", 7))
-    adopt(turn)
-    _even_out(turn)
-
-
-def adopt(turn: Turn) -> None:
-    """Move to the versions that the plan now holds: what is due stays due, new services begin, those that are gone end."""
-    for name, course in list(turn.state.courses.items()):
-        pathway = turn.pathway(name)
-        if pathway is None or course.version == pathway.version:
-            continue
-        turn.course(name, version=pathway.version, tag=course.tag if course.tag in pathway.tags else None)
-        turn.because("version_changed", pathway=name, detail={"from": course.version, "to": pathway.version})
+    moving.adopt(turn)
     visits.revise(turn)
+    _even_out(turn)
 
 
 def _even_out(turn: Turn) -> None:
@@ -88,7 +83,7 @@ def _even_out(turn: Turn) -> None:
         occurrence = turn.occurrence(pathway.name, service.name)
         limit = turn.today + timedelta(days=service.every.on(turn.worst_tag))
         if occurrence is not None and occurrence.due > limit:
-            visits.plan_next(turn, pathway, service, limit, last=occurrence.last, code="due_sooner")
+            visits.plan_next(turn, pathway, service, limit, last=occurrence.last, code="due_sooner", counted_from=turn.today)
 
 
 def end(turn: Turn, life: Life) -> None:

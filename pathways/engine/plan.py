@@ -7,11 +7,15 @@ Rule 2: every day count is calendar days in the patient's own time zone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pathways.engine.conditions import Expression
+
+if TYPE_CHECKING:
+    from pathways.engine.medication import Checks
+    from pathways.engine.state import State
 
 Text = Mapping[str, str]  # language code (en, zh-Hans ...) to wording
 
@@ -45,6 +49,7 @@ class Reading:
     choices: tuple[str, ...] = ()
     optional: bool = False
     label: Text = field(default_factory=dict)
+    also_in: Mapping[str, float] = field(default_factory=dict)  # another unit, to how many of ``unit`` the guideline takes it for
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,10 @@ class ReferSpec:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a row concludes, named by the specification's word (``ROUTINE``). ``tag`` None keeps the tag there is."""
+    """What a row concludes, named by the specification's word (``ROUTINE``). ``tag`` None keeps the tag there is.
+
+    ``advise``: by medicine, what it wants done: start, continue, raise, lower or stop.
+    """
 
     name: str
     title: Text = field(default_factory=dict)
@@ -82,6 +90,7 @@ class Decision:
     send: str | None = None
     alert: Role | None = None  # told at once, at any hour
     months: int | None = None  # for screening tables that speak in months; shown, and due in 30.4 days each
+    advise: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +108,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A value that a table answers with beside its decision. ``as_day``: the day so many days after the visit."""
+
+    value: Expression
+    as_day: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """First row that holds decides."""
+    """First row that holds decides; ``gives`` are told with whatever it decides."""
 
     name: str
     rows: tuple[Row, ...]
+    gives: Mapping[str, Given] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +205,28 @@ class ContactRules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All pathways that a patient is on, and the rules of contact."""
+    """All pathways that a patient is on, and the rules of contact.
+
+    The state says which version of a pathway a patient is on; whoever calls hands in every version that may be needed.
+    """
 
     pathways: Mapping[str, Pathway]
     contact: ContactRules = ContactRules()
     merge_visits_within: int = 14  # a follow-up due so soon after another is done with it
     search_again: int = 30  # days between searches for someone who is unreachable
+    versions: Mapping[str, Pathway] = field(default_factory=dict)  # by version: others that a patient may be on, or move to
+    checks: Checks | None = None  # of medicines taken together; None: they are not looked at
+
+    def as_of(self, state: State) -> Plan:
+        """This plan with each pathway at the version that the patient is on, where ``versions`` holds it."""
+        theirs = {
+            name: version
+            for name, course in state.courses.items()
+            if ((pathway := self.pathways.get(name)) is None or pathway.version != course.version)
+            and (version := self.versions.get(course.version)) is not None
+            and version.name == name
+        }
+        if not theirs:
+            return self
+        others = {pathway.version: pathway for name, pathway in self.pathways.items() if name in theirs}
+        return replace(self, pathways={**self.pathways, **theirs}, versions={**others, **self.versions})

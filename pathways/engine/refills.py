@@ -15,6 +15,7 @@ from typing import Literal
 from pathways.engine import contacts
 from pathways.engine.commands import CancelRefill, RequestRefill
 from pathways.engine.events import Fill
+from pathways.engine.marks import of_escalations
 from pathways.engine.plan import Pathway, Service, TaskSpec
 from pathways.engine.state import Supply
 from pathways.engine.turn import Turn, marked
@@ -26,11 +27,9 @@ Stage = Literal["received", "ready", "out_of_stock", "refused", "nowhere"]
 
 
 def service_for(turn: Turn, medicine: str) -> tuple[Pathway, Service] | None:
-    """The pathway that keeps the patient supplied with ``medicine``."""
-    for pathway, service in turn.active_services("refill"):
-        if medicine in service.medicines:
-            return pathway, service
-    return None
+    """The pathway that keeps the patient supplied with ``medicine``; of several, the one that asks for it earliest."""
+    keepers = [(pathway, service) for pathway, service in turn.active_services("refill") if medicine in service.medicines]
+    return max(keepers, key=lambda keeper: keeper[1].request, default=None)
 
 
 def supply_ends(before: date | None, fill: Fill) -> date:
@@ -64,6 +63,10 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
         )
         return
     turn.state.supplies[fill.medicine] = supply
+    for other, rule in turn.active_services("refill"):
+        if fill.medicine in rule.medicines and rule.request != service.request:
+            over = {"days": str(service.request), "over": other.name, "over_days": str(rule.request)}
+            turn.because("refill_rule_set_by", pathway=pathway.name, service=service.name, detail=over)
     turn.because("dispensed", pathway=pathway.name, service=service.name, detail={"ends": ends.isoformat()})
 
 
@@ -89,6 +92,11 @@ def hand_over(turn: Turn, medicine: str, why: str) -> None:
         return
     supply = turn.state.supplies[medicine]
     turn.state.supplies[medicine] = replace(supply, pathway=found[0].name, service=found[1].name)
+
+
+def keys(turn: Turn) -> set[str]:
+    """What tasks about medicine at home are about: supplies, and requests that are open."""
+    return {key for supply in turn.state.supplies.values() for key in (supply.key, supply.refill) if key is not None}
 
 
 def request_on(service: Service, supply: Supply) -> date:
@@ -138,7 +146,7 @@ def moved(turn: Turn, key: str, stage: Stage) -> None:
 def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index: int) -> None:
     """The supply ended and nothing was handed out."""
     escalation = service.if_missed[index]
-    turn.state.supplies[supply.medicine] = replace(supply, marks=marked(supply.marks, f"missed{index}"))
+    turn.state.supplies[supply.medicine] = replace(supply, marks=marked(supply.marks, of_escalations(service.if_missed)[index]))
     turn.because("refill_missed", pathway=pathway.name, service=service.name, detail={"ends": supply.ends.isoformat()})
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name, about=supply.key)

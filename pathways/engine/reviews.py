@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from pathways.engine import visits
+from pathways.engine import contradictions, merging, visits
 from pathways.engine.assess import Answer, assess, yes_no_values
 from pathways.engine.decisions import ask, ask_of_home, carry_out, known, latest, put_down
 from pathways.engine.events import Readings
@@ -54,7 +54,12 @@ def _plan_all(turn: Turn, decided: Decided, on: date) -> None:
     for pathway, service, answer in decided:
         interval = _shorter(service, answer.decision, turn.worst_tag)
         due = max(on + timedelta(days=interval), turn.today + timedelta(days=1))
-        visits.plan_next(turn, pathway, service, due, last=on, code="next_due")
+        within, row = (answer.decision.within if answer.decision else None), (answer.row.id if answer.row else "")
+        visits.plan_next(turn, pathway, service, due, last=on, code="next_due", counted_from=on, within=within, row=row)
+    if decided:
+        contradictions.say_who_sets_the_rhythm(turn)
+        advice = {(pathway.name, service.name): answer.decision.advise for pathway, service, answer in decided if answer.decision}
+        contradictions.take_advice(turn, advice)
 
 
 def _shorter(service: Service, decision: Decision | None, tag: str | None) -> int:
@@ -135,30 +140,30 @@ def _nearer(turn: Turn, pathway: Pathway, service: Service, limit: date) -> None
         visits.plan_next(turn, pathway, service, limit, last=occurrence.last, code="due_sooner")
 
 
-def screened(turn: Turn, name: str, readings: Readings, on: date) -> None:
-    """A screening was done; on every pathway that asks for it, so that it is done once."""
-    known_here = False
-    for pathway, service in turn.active_services("screening", "message"):
-        before = turn.occurrence(pathway.name, service.name)
-        if service.name != name or before is None:
-            continue
-        known_here = True
+def screened(turn: Turn, name: str, readings: Readings, on: date, *, serves: tuple[merging.Name, ...] = ()) -> None:
+    """A screening was done; on every pathway that asks for it, and with all that were to be drawn with it, so that it is done once.
+
+    ``serves``: the screenings of the task that was closed with it, as (pathway, service).
+    """
+    done = merging.done_together(turn, name, readings, serves)
+    for pathway, service, before in done:
         if before.last is not None and on < before.last:
-            turn.because("screening_noted", pathway=pathway.name, service=name, held_back="older_than_last")
+            turn.because("screening_noted", pathway=pathway.name, service=service.name, held_back="older_than_last")
             continue
         turn.close_tasks("done", service=service.name, pathway=pathway.name)
-        turn.because("service_done", pathway=pathway.name, service=name, detail={"on": on.isoformat()})
-        interval = service.every.on(turn.worst_tag)
+        turn.because("service_done", pathway=pathway.name, service=service.name, detail={"on": on.isoformat()})
+        interval, within, row = service.every.on(turn.worst_tag), None, ""
         if service.decide is not None:
             answer = ask(turn, pathway, service.decide, {**latest(turn), **readings}, on)
             if answer.decision is not None:
                 put_down(turn, "decided", pathway, service, answer)
                 _retag(turn, pathway, answer)
                 carry_out(turn, pathway, service, answer)
-                interval = _shorter(service, answer.decision, turn.worst_tag)
+                interval, within = _shorter(service, answer.decision, turn.worst_tag), answer.decision.within
+                row = answer.row.id if answer.row else ""
         due = max(on + timedelta(days=interval), turn.today + timedelta(days=1))
-        visits.plan_next(turn, pathway, service, due, last=on, code="next_due")
-    if not known_here:
+        visits.plan_next(turn, pathway, service, due, last=on, code="next_due", counted_from=on, within=within, row=row)
+    if not done:
         turn.because("service_noted", service=name, held_back="no_such_service")
 
 

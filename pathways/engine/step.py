@@ -11,12 +11,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import assert_never
 
-from pathways.engine import agenda, calendar, contacts, events, life, referrals, refills, replies, reviews, visits
+from pathways.engine import (
+    agenda,
+    calendar,
+    contacts,
+    events,
+    life,
+    medicine_review,
+    moving,
+    referrals,
+    refills,
+    replies,
+    reviews,
+    visits,
+)
 from pathways.engine.commands import Command, Reason, SendMessage
 from pathways.engine.events import AnyEvent
 from pathways.engine.plan import Plan, TaskSpec
 from pathways.engine.state import ENDED, State
-from pathways.engine.turn import Turn
+from pathways.engine.turn import Ahead, Turn
 
 #: More moments than this in one step mean that an item does not go away once it is done.
 MOST_MOMENTS = 20_000
@@ -31,7 +44,7 @@ class Outcome:
     reasons: tuple[Reason, ...]
 
 
-def step(plan: Plan, state: State, event: AnyEvent) -> Outcome:
+def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None) -> Outcome:
     """Follow ``plan`` through ``event``.
 
     What was due before the event happened is done first, so that a timer that comes late changes nothing but the moment;
@@ -39,11 +52,12 @@ def step(plan: Plan, state: State, event: AnyEvent) -> Outcome:
     """
     present = event.learnt if state.clock is None else max(event.learnt, state.clock)
     happened = min(event.at, present)  # what claims to lie ahead is taken as happening now: it must not spend the time between
-    turn = Turn(plan, state, present)
+    turn = Turn(plan.as_of(state), state, present, ahead)
     if state.clock is None or happened > state.clock:
         _catch_up(turn, happened)
     turn.now = present
     _apply(turn, event, happened)
+    medicine_review.review(turn, event)
     contacts.flush(turn)
     if not (isinstance(event, events.DueReached) and happened == turn.state.clock == present):  # else all was done just now
         _catch_up(turn, present)
@@ -65,16 +79,17 @@ def _hold_back(turn: Turn) -> None:
             turn.because("not_sent", key=command.key, held_back=turn.state.life)
 
 
-def next_due(plan: Plan, state: State) -> datetime | None:
+def next_due(plan: Plan, state: State, ahead: Ahead | None = None) -> datetime | None:
     """The next moment at which the engine wants to be woken: a patient has one timer, however many services run."""
-    turn = Turn(plan, state, state.clock or datetime.min.replace(tzinfo=UTC))
-    return min((item.at for item in agenda.agenda(turn)), default=None)
+    turn = Turn(plan.as_of(state), state, state.clock or datetime.min.replace(tzinfo=UTC), ahead, looks=True)
+    first = agenda.first(turn)
+    return first.at if first is not None else None
 
 
 def _catch_up(turn: Turn, until: datetime) -> None:
     """Do everything that is due up to ``until``, moment by moment, each with what was known then."""
     for _ in range(MOST_MOMENTS):
-        first = min(agenda.agenda(turn), key=lambda item: item.at, default=None)
+        first = agenda.first(turn)
         clock = turn.state.clock
         if first is None or first.at > until:
             contacts.flush(turn)
@@ -84,7 +99,7 @@ def _catch_up(turn: Turn, until: datetime) -> None:
         if turn.outbox and moment > turn.now:  # everything said at one moment is one message
             contacts.flush(turn)
         turn.now = turn.state.clock = moment
-        first.act()
+        first.act(turn)
     contacts.flush(turn)
     turn.because("does_not_settle", held_back="fault")
 
@@ -104,7 +119,7 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
         case events.PathwaysChanged():
             life.join(turn, event.pathways)
         case events.VersionMoved():
-            life.adopt(turn)
+            moving.moved(turn, event)
         case events.Corrected():
             turn.because("corrected", detail={"event": event.corrects})
         case events.PersonChanged():
@@ -114,7 +129,9 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
                 life.back(turn, "paused", "in_hospital")
             life.found(turn)
             visits.remember(turn, event.readings, on)
+            before = dict(state.courses)
             reviews.completed(turn, event.readings, on, event.done)
+            moving.at_safe_point(turn, before, on)
             visits.revise(turn)
         case events.ReadingReceived():
             visits.remember(turn, event.readings, on)
@@ -122,14 +139,18 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
                 life.sign_of_life(turn)
                 reviews.informed(turn, event.readings, on)
             elif event.source == "staff":
+                before = dict(state.courses)
                 reviews.completed_later(turn, event.readings, on)
+                moving.at_safe_point(turn, before, on)
                 reviews.screened_by_results(turn, event.readings, on)
             else:
                 reviews.screened_by_results(turn, event.readings, on)
+            visits.revise(turn)
         case events.ServiceCompleted():
             life.sign_of_life(turn)
             visits.remember(turn, event.readings, on)
             reviews.screened(turn, event.service, event.readings, on)
+            visits.revise(turn)
         case events.CallMade():
             _called(turn, event)
         case events.TaskClosed():
@@ -229,7 +250,7 @@ def _task_closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
     elif event.outcome == "found":
         life.found(turn)
     elif event.outcome == "done" and task.kind == task.service:  # the screening's own task
-        reviews.screened(turn, task.service, {}, on)
+        reviews.screened(turn, task.service, {}, on, serves=task.serves)
     elif event.outcome == "stopped":
         for medicine in [m for m, supply in turn.state.supplies.items() if task.about in (supply.key, supply.refill)]:
             refills.forget(turn, medicine, "stopped")

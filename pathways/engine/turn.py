@@ -6,14 +6,23 @@ Rule 2: a key is made from names and numbers that are counted for life, so none 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from operator import is_
+from typing import Any, Final, TypeVar
 
 from pathways.engine import calendar
 from pathways.engine.commands import CloseTask, Command, OpenTask, Reason
+from pathways.engine.marks import OPENED
 from pathways.engine.plan import Pathway, Plan, Service, TaskSpec
 from pathways.engine.state import Course, Occurrence, State, Task, Waiting
+
+_T = TypeVar("_T")
+Ahead = dict[Any, Any]
+"""What was worked out of one patient's agenda, and what it rests on. It is never the truth: what it rests on is compared each
+time, so that a caller who asks many times of one patient may keep it from step to step, and nobody has to.
+"""
 
 
 def times(marks: tuple[str, ...], mark: str) -> int:
@@ -37,15 +46,15 @@ def marked(marks: tuple[str, ...], mark: str) -> tuple[str, ...]:
 class Turn:
     """The working surface of one step. ``now``: the moment being worked at; ``present``: the moment of learning."""
 
-    def __init__(self, plan: Plan, state: State, present: datetime) -> None:
-        self.plan, self.state, self.present = plan, state.copy(), present
+    def __init__(self, plan: Plan, state: State, present: datetime, ahead: Ahead | None = None, *, looks: bool = False) -> None:
+        """``looks``: nothing will be written, so that no copy is needed."""
+        self.plan, self.state, self.present = plan, state if looks else state.copy(), present
         self.now = present
         self.commands: list[Command] = []
         self.reasons: list[Reason] = []
         self.outbox: list[Waiting] = []
-        self.known_ahead: dict[
-            tuple[str, str], tuple[Any, Any]
-        ] = {}  # the agenda's own: a service's next item and what it rests on
+        self.known_ahead: Final[Ahead] = {} if ahead is None else ahead
+        self._today = (present, "", date.min)
 
     # --- time
     @property
@@ -55,7 +64,11 @@ class Turn:
     @property
     def today(self) -> date:
         """The patient's local day at ``now``."""
-        return calendar.local_day(self.now, self.timezone)
+        now, zone, day = self._today
+        if now is not self.now or zone is not self.timezone:  # asked dozens of times in a turn
+            day = calendar.local_day(self.now, self.timezone)
+            self._today = (self.now, self.timezone, day)
+        return day
 
     # --- names
     def number(self, name: str) -> int:
@@ -73,17 +86,37 @@ class Turn:
 
     def active_services(self, *kinds: str) -> list[tuple[Pathway, Service]]:
         """Services of the pathways that the patient is on, in the plan's order."""
-        return [
-            (pathway, service)
-            for name in self.state.courses
-            if (pathway := self.plan.pathways.get(name)) is not None
-            for service in pathway.services.values()
-            if service.kind in kinds
-        ]
+        followed = self.followed
+
+        def active() -> list[tuple[Pathway, Service]]:
+            return [
+                (one, service) for one in followed if one is not None for service in one.services.values() if service.kind in kinds
+            ]
+
+        return self.kept(("kinds", *kinds), followed, active)
+
+    @property
+    def followed(self) -> tuple[Pathway | None, ...]:
+        """The pathways that the patient is on, in the order of their courses; None for one that the plan lacks."""
+        return tuple(map(self.plan.pathways.get, self.state.courses))
+
+    def kept(self, name: object, rests_on: tuple[object, ...], work_out: Callable[[], _T]) -> _T:
+        """What ``work_out`` gives, worked out anew only where something that it ``rests_on`` is another thing than before.
+
+        Leaves of a state and of a plan are replaced, never changed: the very same things give the same.
+        """
+        known = self.known_ahead.get(name)
+        if known is None or len(known[0]) != len(rests_on) or not all(map(is_, known[0], rests_on)):
+            self.known_ahead[name] = known = (rests_on, work_out())
+        found: _T = known[1]
+        return found
 
     @property
     def worst_tag(self) -> str | None:
         """The worst tag over all pathways: it sets the rhythm."""
+        return self.kept("worst_tag", (*self.state.courses.values(), *self.followed), self._worst_tag)
+
+    def _worst_tag(self) -> str | None:
         best: tuple[int, str] | None = None
         for name, course in self.state.courses.items():
             pathway = self.plan.pathways.get(name)
@@ -92,6 +125,14 @@ class Turn:
             rank = (pathway.tags.index(course.tag), course.tag)
             best = rank if best is None else min(best, rank)
         return best[1] if best else None
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether the patient has the worst of several tags on a pathway."""
+        return any(
+            (pathway := self.plan.pathways.get(name)) is not None and len(pathway.tags) > 1 and course.tag == pathway.tags[0]
+            for name, course in self.state.courses.items()
+        )
 
     # --- writing
     def emit(self, command: Command) -> None:
@@ -154,13 +195,21 @@ class Turn:
         about: str | None = None,
         pathway: str | None = None,
     ) -> None:
-        """Close the open tasks that fit every filter given; with none, all."""
+        """Close the open tasks that fit every filter given; with none, all.
+
+        A task that serves several fits where one of them does; the others get one of their own again.
+        """
         for key, task in list(self.state.tasks.items()):
-            if kinds and task.kind not in kinds:
+            if (kinds and task.kind not in kinds) or about not in (None, task.about):
                 continue
-            if any(
-                wanted not in (None, is_) for wanted, is_ in ((service, task.service), (about, task.about), (pathway, task.pathway))
-            ):
+            serves = task.serves or ((task.pathway, task.service),)
+            rest = [name for name in serves if pathway not in (None, name[0]) or service not in (None, name[1])]
+            if len(rest) == len(serves):
                 continue
             del self.state.tasks[key]
             self.emit(CloseTask(key, why))
+            for name in rest:
+                occurrence = self.occurrence(*name)
+                if occurrence is not None:
+                    unopened = tuple(mark for mark in occurrence.marks if mark != OPENED)
+                    self.set_occurrence(*name, replace(occurrence, marks=unopened))

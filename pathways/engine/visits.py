@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+from pathways.engine import marks
 from pathways.engine.commands import BookVisit, ReleaseVisit
 from pathways.engine.decisions import ask, known, latest, put_down
 from pathways.engine.events import Known, Readings
@@ -36,7 +37,7 @@ def begin(turn: Turn, pathway: Pathway, *, last_visit: date | None, done: Mappin
             due = last + timedelta(days=service.every.on(turn.worst_tag)) if last else turn.today + timedelta(days=service.first)
             if due <= turn.today:
                 due = turn.today + timedelta(days=max(1, service.first))
-            plan_next(turn, pathway, service, due, last=last, code="first_due")
+            plan_next(turn, pathway, service, due, last=last, code="first_due", counted_from=last)
 
 
 def _past(turn: Turn, day: date | None) -> date | None:
@@ -65,7 +66,7 @@ def _begin_follow_up(turn: Turn, pathway: Pathway, service: Service, last_visit:
         due = last_visit + timedelta(days=interval)
         if due <= turn.today:
             due = turn.today + timedelta(days=OVERDUE_AT_ENROLMENT)
-    plan_next(turn, pathway, service, due, last=last_visit, code="first_due")
+    plan_next(turn, pathway, service, due, last=last_visit, code="first_due", counted_from=last_visit, within=within)
 
 
 def is_for(turn: Turn, pathway: Pathway, service: Service) -> bool:
@@ -101,21 +102,60 @@ def _last_visit(turn: Turn) -> date | None:
     return max((o.last for o in lasts if o is not None and o.last is not None), default=None)
 
 
-def plan_next(turn: Turn, pathway: Pathway, service: Service, due: date, *, last: date | None, code: str) -> None:
-    """Lay out the next occurrence; the booked day of the one before is given back."""
+def plan_next(
+    turn: Turn,
+    pathway: Pathway,
+    service: Service,
+    due: date,
+    *,
+    last: date | None,
+    code: str,
+    counted_from: date | None = None,
+    within: int | None = None,
+    row: str = "",
+) -> None:
+    """Lay out the next occurrence; the booked day of the one before is given back.
+
+    ``counted_from``: the day from which the rhythm was counted, ``within``: the number of days from then that ``row`` gives;
+    without either, ``due`` stands for so many days from today.
+    """
+    if counted_from is None:
+        counted_from, within, row = turn.today, (due - turn.today).days, ""
     before = turn.occurrence(pathway.name, service.name)
     if before is not None and before.booking is not None:
         turn.emit(ReleaseVisit(before.booking))
-    early = service.early.on(turn.worst_tag)
-    earliest = max(turn.today + timedelta(days=1), due - timedelta(days=early))
     n = turn.number(f"{pathway.name}.{service.name}")
-    occurrence = Occurrence(n=n, due=due, earliest=min(earliest, due), since=turn.now, last=last)
+    occurrence = Occurrence(
+        n=n,
+        due=due,
+        earliest=earliest(turn, service, due, last),
+        since=turn.now,
+        last=last,
+        counted_from=counted_from,
+        within=within,
+        row=row,
+    )
     turn.set_occurrence(pathway.name, service.name, occurrence)
     turn.because(code, pathway=pathway.name, service=service.name, detail={"due": due.isoformat()})
 
 
+def earliest(turn: Turn, service: Service, due: date, last: date | None) -> date:
+    """The first day that may be booked. A first visit, or one that is late already, has no rhythm to keep: any day will do."""
+    tomorrow = turn.today + timedelta(days=1)
+    in_rhythm = last is not None and due <= last + timedelta(days=service.every.on(turn.worst_tag))
+    if service.kind == "follow_up" and not in_rhythm:
+        return min(tomorrow, due)
+    return min(max(tomorrow, due - timedelta(days=service.early.on(turn.worst_tag))), due)
+
+
 def book_where_needed(turn: Turn) -> None:
     """Ask for a day for the next visit: one day for all pathways whose follow-ups lie close together."""
+    # Where nothing has changed since all was booked, nothing is to be booked: a day that is due later only comes nearer.
+    turn.kept("booked", (*turn.state.courses.values(), *turn.followed), lambda: _book_where_needed(turn))
+    turn.known_ahead["booked"] = ((*turn.state.courses.values(), *turn.followed), None)
+
+
+def _book_where_needed(turn: Turn) -> None:
     leaders = visit_leaders(turn)
     for pathway, service in turn.active_services("follow_up"):
         occurrence = turn.occurrence(pathway.name, service.name)
@@ -133,6 +173,7 @@ def book_where_needed(turn: Turn) -> None:
                     max(occurrence.earliest, turn.today),
                     occurrence.due,
                     turn.worst_tag,
+                    turn.comes_first,
                 )
             )
         elif not leads and occurrence.booking is not None:
@@ -142,6 +183,10 @@ def book_where_needed(turn: Turn) -> None:
 
 def visit_leaders(turn: Turn) -> set[tuple[str, str]]:
     """The follow-ups that stand for a visit of their own; the others are done with the one they lie close to."""
+    return turn.kept("leaders", (*turn.state.courses.values(), *turn.followed), lambda: _visit_leaders(turn))
+
+
+def _visit_leaders(turn: Turn) -> set[tuple[str, str]]:
     dues = sorted(
         (occurrence.due, index, pathway.name, service.name)
         for index, (pathway, service) in enumerate(turn.active_services("follow_up"))
@@ -195,10 +240,10 @@ def agreed(turn: Turn, day: date) -> None:
     if occurrence.booking is not None:
         turn.emit(ReleaseVisit(occurrence.booking))
     key = turn.key("visit")
-    marks = tuple(mark for mark in occurrence.marks if not mark.startswith("remind"))
-    kept = replace(occurrence, booked=day, booking=key, confirmed=True, since=turn.now, marks=marks)
+    made = tuple(mark for mark in occurrence.marks if not mark.startswith((marks.REMINDED, marks.SKIPPED)))
+    kept = replace(occurrence, booked=day, booking=key, confirmed=True, since=turn.now, marks=made)
     turn.set_occurrence(pathway, service, kept)
-    turn.emit(BookVisit(key, pathway, service, day, day, turn.worst_tag))
+    turn.emit(BookVisit(key, pathway, service, day, day, turn.worst_tag, turn.comes_first))
     turn.close_tasks("day_agreed", kinds=("find_another_day",))
     turn.because("day_agreed", pathway=pathway, service=service, key=key, detail={"day": day.isoformat()})
 

@@ -6,7 +6,7 @@ Rule 2: only what comes of the event is shown: what has fallen due by itself by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,8 +15,9 @@ from pathways.engine.commands import CloseTask, OpenTask, Reason, RequestReferra
 from pathways.engine.contacts import cannot_text
 from pathways.engine.events import AnyEvent, Value
 from pathways.engine.plan import Plan, Text
+from pathways.engine.refold import may_concern_the_past, news_of_the_past, refold
 from pathways.engine.turn import Turn
-from pathways.forecast.bookings import Taken, WorkingDay, steps, working_day
+from pathways.forecast.bookings import FindDay, Taken, WorkingDay, booked, steps, working_day
 
 #: The reasons that a decision table leaves.
 _ANSWERED = frozenset({"decided", "readings_missing", "home_reading", "tag_at_enrolment"})
@@ -125,14 +126,28 @@ class Preview:
     reasons: tuple[Reason, ...]
 
 
-def preview(plan: Plan, state: State, event: AnyEvent, *, working_day: WorkingDay = working_day) -> Preview:
+def preview(
+    plan: Plan,
+    state: State,
+    event: AnyEvent,
+    *,
+    working_day: WorkingDay = working_day,
+    find_day: FindDay | None = None,
+    log: Sequence[AnyEvent] = (),
+) -> Preview:
     """What recording ``event`` would decide for the patient of ``state``, on the pathways of ``plan``.
 
-    Days for visits are those of the rule ``working_day``; the live patient's may differ where the care team has no room.
-    Never raises for an odd event: what changes nothing has its reason.
+    Days for visits are those of ``find_day``, which knows the care team's room; without it, of ``working_day``, and the live
+    patient's may differ where the team has no room. Never raises for an odd event: what changes nothing has its reason.
+    ``log``: all that was followed before; only with it is news of the past seen to be that.
     """
-    before = _brought_up_to(plan, state, event, working_day)
-    taken = tuple(steps(plan, before, event, working_day=working_day))
+    before = _brought_up_to(plan, state, event, working_day, find_day)
+    if log and may_concern_the_past(before, event) and news_of_the_past(log, event):
+        late = refold(plan, before, log, [event], day_for=lambda visit: working_day(visit.earliest, visit.latest))
+        answers = booked(plan, late.state, late.commands, event.learnt, working_day=working_day, find_day=find_day)
+        taken = (Taken(event, late), *answers)
+    else:
+        taken = tuple(steps(plan, before, event, working_day=working_day, find_day=find_day))
     after = taken[-1].outcome.state
     reasons = tuple(reason for one in taken for reason in one.outcome.reasons)
     commands = [command for one in taken for command in one.outcome.commands]
@@ -154,13 +169,13 @@ def preview(plan: Plan, state: State, event: AnyEvent, *, working_day: WorkingDa
     )
 
 
-def _brought_up_to(plan: Plan, state: State, event: AnyEvent, working_day: WorkingDay) -> State:
+def _brought_up_to(plan: Plan, state: State, event: AnyEvent, working_day: WorkingDay, find_day: FindDay | None) -> State:
     """The patient as they are when it happens, with all done that has fallen due by then."""
     happened = min(event.at, event.learnt)
     if state.clock is None or happened <= state.clock:
         return state
     passed = events.DueReached(id=f"{event.id}/before", at=happened, learnt=happened)
-    return tuple(steps(plan, state, passed, working_day=working_day))[-1].outcome.state
+    return tuple(steps(plan, state, passed, working_day=working_day, find_day=find_day))[-1].outcome.state
 
 
 def _tags(before: State, after: State) -> Iterable[TagMove]:

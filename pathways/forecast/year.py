@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from pathways.engine import State, events, next_due, visits
+from pathways.engine import State, events, merging, next_due, visits
 from pathways.engine.calendar import at_local, local_day
 from pathways.engine.events import AnyEvent, Fill
 from pathways.engine.plan import Plan
 from pathways.engine.turn import Turn
-from pathways.forecast.bookings import Taken, WorkingDay, booked, steps, working_day
+from pathways.forecast.bookings import FindDay, Taken, WorkingDay, booked, steps, working_day
 from pathways.forecast.planned import Planned, by_itself, names
 
 COMES_AT = time(12, 0)  # the middle of the working day
@@ -42,18 +42,20 @@ def year_ahead(
     days: int = 365,
     fill_days: Mapping[str, int] | None = None,
     working_day: WorkingDay = working_day,
+    find_day: FindDay | None = None,
 ) -> tuple[Planned, ...]:
     """What lies ahead of the patient for ``days`` from ``now`` (aware), in order of time, if all goes to plan.
 
     The assumption: they come on the booked day (or the agreed one; at once where they are overdue) with the readings last known;
     where those decide nothing, the rhythm of the tag goes on. Screenings are done on the last working day by which they are due.
+    Visits get the days of ``find_day``, which knows the care team's room; without it, of ``working_day``.
     Without ``now``, the present is the last moment at which anything was done for them, which may be days ago.
     Medicine is fetched on the day on which it is asked for, ``fill_days`` of each (30 where nothing is given). Open referrals are
     confirmed and completed. Whoever has left, or rests without a known end, has an empty plan; a pause with an end is waited for.
     """
     if state.clock is None:
         return ()
-    year = _Year(plan, state, dict(fill_days or {}), working_day)
+    year = _Year(plan, state, dict(fill_days or {}), working_day, find_day)
     if now is not None and now > state.clock:
         year.brought_up_to(now)
     if not year.goes_on:
@@ -83,6 +85,7 @@ class _Year:
     state: State
     fill_days: dict[str, int]
     working_day: WorkingDay
+    find_day: FindDay | None = None
     planned: list[Planned] = field(default_factory=list)
     _begun: frozenset[str] = frozenset()
 
@@ -129,7 +132,7 @@ class _Year:
         self.go_well()
 
     def _take(self, event: AnyEvent) -> Iterator[Taken]:
-        for taken in steps(self.plan, self.state, event, working_day=self.working_day):
+        for taken in steps(self.plan, self.state, event, working_day=self.working_day, find_day=self.find_day):
             self.state = taken.outcome.state
             yield taken
 
@@ -171,9 +174,15 @@ class _Year:
                     days[name, service_name] = self.working_day(earliest, occurrence.due)
         if days:
             (name, screening), day = min(days.items(), key=lambda item: item[1])
-            collects = self.plan.pathways[name].services[screening].collects
-            wanting = tuple(other for other, one in self.state.courses.items() if screening in one.services)
-            planned = Planned(day, "screening", name, (screening,), collects, "due", pathways=wanting)
+            leads = merging.led(Turn(self.plan, self.state, self.now))
+            leader = leads.get((name, screening), (name, screening))
+            group = [(name, screening), leader, *(led for led, by in leads.items() if by == leader)]
+            group += [(other, screening) for other, one in self.state.courses.items() if screening in one.services]
+            held = [(self.plan.pathways[other], wanted) for other, wanted in dict.fromkeys(group) if other in self.plan.pathways]
+            services = [pathway.services[wanted] for pathway, wanted in held if wanted in pathway.services]
+            collects = tuple(dict.fromkeys(reading for service in services for reading in service.collects))
+            wanting = tuple(other for other in self.state.courses if other in dict(group))
+            planned = Planned(day, "screening", name, names(services), collects, "due", pathways=wanting)
             yield self._on(day, planned, events.ServiceCompleted, service=screening)
 
     def _fetches(self) -> Iterator[_Act]:
@@ -213,7 +222,8 @@ class _Year:
                 turn.close_tasks("readings_came", kinds=("complete_readings",), service=service.name, pathway=pathway.name)
         visits.book_where_needed(turn)
         self.state = turn.state
-        for taken in booked(self.plan, self.state, turn.commands, self.now, working_day=self.working_day):
+        asked = turn.commands
+        for taken in booked(self.plan, self.state, asked, self.now, working_day=self.working_day, find_day=self.find_day):
             self.state = taken.outcome.state
 
     # --- what the places do

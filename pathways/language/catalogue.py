@@ -14,14 +14,14 @@ from pathlib import Path
 from pathways.engine.plan import Pathway
 from pathways.language import checks, source, trials
 from pathways.language.compile import compile_sound
-from pathways.language.errors import MissingKey, PathwayError, in_order
+from pathways.language.errors import MissingKey, PathwayError, did_you_mean, in_order
 from pathways.language.scenarios import Scenario
 from pathways.language.schema import check_shape
 from pathways.language.source import Broken, Document
 from pathways.language.telling import parse_scenarios
 from pathways.language.wording import Wording, shipped_frames
 from pathways.shipped import LIBRARY as LIBRARY
-from pathways.shipped import NOT_PATHWAYS
+from pathways.shipped import NOT_PATHWAYS, document_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +96,41 @@ def load_stories(path_or_text: Path | str, *, file: str, pathways: Mapping[str, 
     return Stories(tuple(scenarios), in_order([*ill_shaped, *unplayable, *unfit]))
 
 
+class NoSuchDocument(LookupError):
+    """Neither a shipped document nor a file is called so; the text says what there is."""
+
+
+def named(name_or_path: Path | str) -> Loaded:
+    """The shipped document of that name, or the file, checked. Raises NoSuchDocument."""
+    names = document_names()
+    if str(name_or_path) in names:
+        shipped = LIBRARY / f"{name_or_path}.yaml"
+        return load(shipped, file=shipped.name)
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise NoSuchDocument(f"no pathway and no file called {str(name_or_path)!r}; {did_you_mean(str(name_or_path), names)}")
+    return load(path, file=str(name_or_path))
+
+
 class Catalogue(Mapping[str, Loaded]):
-    """Documents of a folder by pathway name; reading goes through ``load``."""
+    """Documents of a folder by the name of their file, which is the pathway's; each is read when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        loaded = {path.stem: load(path, file=path.name) for path in sorted(folder.glob("*.yaml")) if path.stem not in NOT_PATHWAYS}
-        self._loaded = {(one.pathway.name if one.pathway else stem): one for stem, one in loaded.items()}
+        self._files = {path.stem: path for path in sorted(folder.glob("*.yaml")) if path.stem not in NOT_PATHWAYS}
+        self._loaded: dict[str, Loaded] = {}
 
     def __getitem__(self, name: str) -> Loaded:
+        if name not in self._loaded:
+            path = self._files[name]
+            self._loaded[name] = load(path, file=path.name)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._loaded)
+        return iter(self._files)
 
     def __len__(self) -> int:
-        return len(self._loaded)
+        return len(self._files)
 
     def pathways(self) -> dict[str, Pathway]:
         """The usable pathways by name."""

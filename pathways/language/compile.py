@@ -12,7 +12,20 @@ from types import MappingProxyType
 from typing import Any
 
 from pathways.engine.conditions import Expression
-from pathways.engine.plan import ByTag, Decision, Escalation, Pathway, Reading, ReferSpec, Reminder, Row, Service, Table, TaskSpec
+from pathways.engine.plan import (
+    ByTag,
+    Decision,
+    Escalation,
+    Given,
+    Pathway,
+    Reading,
+    ReferSpec,
+    Reminder,
+    Row,
+    Service,
+    Table,
+    TaskSpec,
+)
 from pathways.language import durations
 from pathways.language.errors import PathwayError
 from pathways.language.expressions import Conditions
@@ -103,7 +116,17 @@ class _Compiler:
                     line=self.conditions.document.at(*steps).line,
                 )
             )
-        return Table(name, tuple(compiled))
+        return Table(name, tuple(compiled), _frozen(self._gives(name)))
+
+    def _gives(self, table: str) -> dict[str, Given]:
+        compiled: dict[str, Given] = {}
+        for name, what in ((self.data.get("gives") or {}).get(table) or {}).items():
+            as_day = isinstance(what, dict)
+            inner = ("days_after",) if as_day else ()
+            value = self.conditions.output(what["days_after"] if as_day else what, "gives", table, name, *inner)
+            if value is not None:
+                compiled[name] = Given(value, as_day)
+        return compiled
 
     def _service(self, name: str, what: Mapping[str, Any]) -> Service:
         when = self.conditions.condition(what["when"], "services", name, "when") if "when" in what else None
@@ -163,6 +186,7 @@ def reading(name: str, what: Mapping[str, Any]) -> Reading:
         choices=tuple(what.get("choices") or ()),
         optional=bool(what.get("optional")),
         label=_text(what.get("label")),
+        also_in=_frozen({unit: float(times) for unit, times in (what.get("also_in") or {}).items()}),
     )
 
 
@@ -180,6 +204,7 @@ def decision(name: str, what: Mapping[str, Any]) -> Decision:
         send=what.get("send"),
         alert=what.get("alert"),
         months=durations.months(what["within"]) if "within" in what else None,
+        advise=_frozen({one["medicine"]: one["do"] for one in what.get("advise") or ()}),
     )
 
 

@@ -8,36 +8,32 @@ Rule 3: a case that cannot be decided as it is written is told, with its place, 
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-from pathways.engine.assess import Answer, assess, facts
+from pathways.engine.assess import DAY, Answer, assess, facts
 from pathways.engine.plan import Pathway, Reading, Service, Table
 from pathways.engine.state import Course, Person
-from pathways.language.catalogue import LIBRARY, Loaded, load
+from pathways.language.asked import ASKED
+from pathways.language.catalogue import Loaded, NoSuchDocument, named
 from pathways.language.errors import did_you_mean, report
+from pathways.language.inputs import Case, Refused, day, number, series, word, words, wrong, yes_no
 
 Complain = Callable[[str], None]
-Case = Any  # what a JSON file may hold
 
 _SEXES: Mapping[str, str] = {"m": "male", "f": "female", "male": "male", "female": "female", "other": "other", "unknown": "unknown"}
 _PREVIOUS = ("prev_followup_", "prev_")  # the longer first
 _PERSON = ("age", "sex", "conditions", "medicines", "tag")
-_UNUSED = frozenset({"visit_date"})  # known, and no condition asks for it
+_DAYS = ("visit_date", "sample_date")  # from which days are counted
+_UNIT = "_unit"  # acr_unit: the unit in which the case has acr
 _ANY_DAY = date(2025, 1, 1)  # ages come as inputs, so that no day matters
 
 
 class CannotDecide(Exception):
     """No case can be decided at all: the pathway or the file of cases cannot be used. The text says why and what to do."""
-
-
-class _Refused(ValueError):
-    """A case that cannot be decided as it is written; says which input, what is wrong, what would be right."""
 
 
 def decide_file(pathway_name_or_path: str | Path, cases_path: str | Path, complain: Complain | None = None) -> Iterator[str]:
@@ -47,7 +43,10 @@ def decide_file(pathway_name_or_path: str | Path, cases_path: str | Path, compla
     sentence each; without it they go to stderr. Raises CannotDecide where nothing can be decided.
     """
     tell = complain or _to_stderr
-    loaded = _loaded(pathway_name_or_path)
+    try:
+        loaded = named(pathway_name_or_path)
+    except NoSuchDocument as missing:
+        raise CannotDecide(str(missing)) from None
     name = Path(cases_path).name
     try:
         cases = json.loads(Path(cases_path).read_text("utf-8-sig"))
@@ -64,11 +63,12 @@ def decide_file(pathway_name_or_path: str | Path, cases_path: str | Path, compla
 
 
 def decide(loaded: Loaded | Pathway, cases: Case, *, complain: Complain | None = None) -> Iterator[dict[str, object]]:
-    """``{"id", "row", "decision", "tag", "interval_days", "referral"}`` for each case.
+    """``{"id", "row", "decision", "tag", "interval_days", "referral", ...}`` for each case, and what its table gives.
 
     ``cases``: a list of cases, or lists of them by section; a section named like a table goes through that table, any other
     through the table of the follow-up. ``tag`` is None where the answer leaves the tag as it is, ``interval_days`` (the shorter
-    of the decision's own and the tag's) where it sets no day. Raises CannotDecide where nothing can be decided.
+    of the decision's own and the tag's) where it sets no day. ``due_on_or_before`` is counted from the
+    case's ``visit_date`` or ``sample_date``. Raises CannotDecide where nothing can be decided.
     """
     tell = complain or _to_stderr
     if isinstance(loaded, Loaded):
@@ -77,16 +77,19 @@ def decide(loaded: Loaded | Pathway, cases: Case, *, complain: Complain | None =
         loaded = loaded.pathway
     if not isinstance(cases, Mapping | list):
         raise CannotDecide('these are no cases; write a list of {"id": ..., "inputs": {...}}, or such lists by section')
+    if loaded.name in ASKED:
+        yield from ASKED[loaded.name](loaded, cases, tell)
+        return
     strangers: set[str] = set()
     sections: Mapping[str, Case] = cases if isinstance(cases, Mapping) else {"": cases}
     for section, listed in sections.items():
         if not isinstance(listed, list):
             continue
         desk = _Desk.at(loaded, section, tell, strangers)
-        for number, case in enumerate(listed, start=1):
+        for count, case in enumerate(listed, start=1):
             try:
-                yield desk.answer(case, number)
-            except _Refused as refused:
+                yield desk.answer(case, count)
+            except Refused as refused:
                 tell(str(refused))
 
 
@@ -113,29 +116,42 @@ class _Desk:
         service = next((s for s in pathway.services.values() if s.decide == name), None)
         return cls(pathway, section, pathway.tables[name], service, tell, strangers)
 
-    def answer(self, case: Case, number: int) -> dict[str, object]:
-        place = f"{self.section} case {number}".strip()
+    def answer(self, case: Case, count: int) -> dict[str, object]:
+        place = f"{self.section} case {count}".strip()
         if not isinstance(case, Mapping) or type(case.get("id")) not in (str, int):
-            raise _Refused(f'{place}: a case needs an "id"; write {{"id": "C1", "inputs": {{...}}}}')
+            raise Refused(f'{place}: a case needs an "id"; write {{"id": "C1", "inputs": {{...}}}}')
         if not isinstance(case.get("inputs"), Mapping):
-            raise _Refused(f'{place} ({case["id"]}): "inputs" are missing; write {{"id": "C1", "inputs": {{"age": 50, ...}}}}')
-        known = self._known(case["inputs"], f"{place} ({case['id']})")
-        return {"id": case["id"], **self._told(assess(self.pathway, self.table, known))}
+            raise Refused(f'{place} ({case["id"]}): "inputs" are missing; write {{"id": "C1", "inputs": {{"age": 50, ...}}}}')
+        place = f"{place} ({case['id']})"
+        on = self._day(case["inputs"], place)
+        known = self._known(case["inputs"], place)
+        known[DAY] = on
+        return {"id": case["id"], **self._told(assess(self.pathway, self.table, known), on)}
 
-    def _told(self, answer: Answer) -> dict[str, object]:
+    def _told(self, answer: Answer, on: date | None) -> dict[str, object]:
         row, decision = answer.row, answer.decision
-        if row is None or decision is None:
-            return {"row": None, "decision": None, "tag": None, "interval_days": None, "referral": None}
-        days = [] if decision.within is None or row.incomplete else [decision.within]
-        if decision.tag is not None and self.service is not None and not row.incomplete:
-            days.append(self.service.every.on(decision.tag))
+        days: list[int] = []
+        if row is not None and decision is not None and not row.incomplete:
+            days += [] if decision.within is None else [decision.within]
+            days += [self.service.every.on(decision.tag)] if decision.tag is not None and self.service is not None else []
+        interval = min(days, default=None)
+        refer = decision.refer if decision is not None else None
+        given = {name: answer.gives.get(name) for name in self.table.gives}
         return {
-            "row": row.id,
-            "decision": decision.name,
-            "tag": None if row.incomplete else decision.tag,
-            "interval_days": min(days, default=None),
-            "referral": decision.refer.urgency if decision.refer else None,
+            "row": row.id if row else None,
+            "decision": decision.name if decision else None,
+            "tag": decision.tag if row and decision and not row.incomplete else None,
+            "interval_days": interval,
+            "referral": refer.urgency if refer else None,
+            "due_on_or_before": (on + timedelta(days=interval)).isoformat() if on is not None and interval is not None else None,
+            "referral_followup_within_days": self.pathway.services[refer.service].check_back if refer else None,
+            **{name: value.isoformat() if isinstance(value, date) else value for name, value in given.items()},
         }
+
+    def _day(self, inputs: Mapping[str, Case], place: str) -> date | None:
+        """The day of the visit or the sample, if the case tells it."""
+        given = (name for name in _DAYS if not self._knows(name) and inputs.get(name) is not None)
+        return next((day(name, inputs[name], place) for name in given), None)
 
     def _known(self, inputs: Mapping[str, Case], place: str) -> dict[str, object]:
         """Everything that conditions may ask, out of a case's inputs."""
@@ -145,10 +161,10 @@ class _Desk:
             before = self._previous(name)
             if before is not None:
                 if written is not None:
-                    previous[before] = _yes_no(name, written, place)
+                    previous[before] = yes_no(name, written, place)
             elif self._knows(name):
-                given[name] = None if written is None else self._taken(name, written, place)
-            elif name not in _UNUSED and name not in self.strangers:
+                given[name] = None if written is None else self._taken(name, self._in_our_unit(name, inputs, place), place)
+            elif name not in _DAYS and name.removesuffix(_UNIT) not in self.pathway.readings and name not in self.strangers:
                 self.strangers.add(name)
                 remedy = did_you_mean(name, self._names())
                 self.tell(f"{place}: {self.pathway.name} has no input {name!r}, it was not used; {remedy}")
@@ -172,112 +188,58 @@ class _Desk:
     def _knows(self, name: str) -> bool:
         return name in self.pathway.readings or name in self.pathway.values or name in _PERSON
 
+    def _in_our_unit(self, name: str, inputs: Mapping[str, Case], place: str) -> Case:
+        """What is written for ``name``, by the unit that stands beside it."""
+        reading, unit, written = self.pathway.readings.get(name), inputs.get(name + _UNIT), inputs[name]
+        if reading is None or unit is None or unit == reading.unit or name + _UNIT in self.pathway.readings:
+            return written
+        units = {unit: unit for unit in (reading.unit, *reading.also_in) if unit is not None}
+        return number(name, written, place) * reading.also_in[word(name + _UNIT, unit, place, units)]
+
     def _names(self) -> list[str]:
         values = self.pathway.values
         return [*self.pathway.readings, *values, *(f"prev_{value}" for value in values), *_PERSON]
 
     def _taken(self, name: str, written: Case, place: str) -> object:
-        """The value as the engine takes it. Raises _Refused when it is of another kind."""
+        """The value as the engine takes it. Raises Refused when it is of another kind."""
         reading = self.pathway.readings.get(name)
         if reading is not None:
             return self._reading(reading, written, place)
         match name:
             case "age":
-                return _number(name, written, place)
+                return number(name, written, place)
             case "sex":
-                return _SEXES[_word(name, written, place, _SEXES)]
+                return _SEXES[word(name, written, place, _SEXES)]
             case "tag":
-                return _word(name, written, place, self.pathway.tags)
+                return word(name, written, place, self.pathway.tags)
             case "conditions" | "medicines":
-                return _words(name, written, place)
+                return words(name, written, place)
         return self._value(name, written, place)
 
     def _value(self, name: str, written: Case, place: str) -> object:
         """A value that the case gives instead of having it worked out."""
         match self.pathway.values[name]._compiled.return_type().name():
             case "BOOL":
-                return _yes_no(name, written, place)
+                return yes_no(name, written, place)
             case "INT" | "DOUBLE":
-                return _number(name, written, place)
+                return number(name, written, place)
         if not isinstance(written, bool | int | float | str):
-            raise _wrong(name, written, place, "a value", "write a word, a number, true or false")
+            raise wrong(name, written, place, "a value", "write a word, a number, true or false")
         return written
 
     def _reading(self, reading: Reading, written: Case, place: str) -> object:
         match reading.kind:
             case "yes_no":
-                return _yes_no(reading.name, written, place)
+                return yes_no(reading.name, written, place)
             case "choices":
-                return [_word(reading.name, one, place, reading.choices) for one in _words(reading.name, written, place)]
+                return [word(reading.name, one, place, reading.choices) for one in words(reading.name, written, place)]
             case "list":
-                return _series(reading.name, written, place)
-        number = _number(reading.name, written, place)
-        if reading.plausible is not None and not reading.plausible[0] <= number <= reading.plausible[1]:
+                return series(reading.name, written, place)
+        value = number(reading.name, written, place)
+        if reading.plausible is not None and not reading.plausible[0] <= value <= reading.plausible[1]:
             low, high = reading.plausible
             self.tell(f"{place}: {reading.name} {written} can hardly be true ({low:g} to {high:g}), it was decided on as written")
-        return number
-
-
-def _number(name: str, written: Case, place: str) -> float:
-    if isinstance(written, bool) or not isinstance(written, int | float) or not _is_finite(written):
-        raise _wrong(name, written, place, "a number", "write for example 128, or null when it is missing")
-    return float(written)
-
-
-def _yes_no(name: str, written: Case, place: str) -> bool:
-    if not isinstance(written, bool):
-        raise _wrong(name, written, place, "yes or no", "write true, false, or null when it is missing")
-    return written
-
-
-def _words(name: str, written: Case, place: str) -> list[str]:
-    if not isinstance(written, list) or not all(isinstance(one, str) for one in written):
-        raise _wrong(name, written, place, "a list of words", 'write for example ["one", "two"], or [] when there is none')
-    return written
-
-
-def _word(name: str, written: Case, place: str, known: Sequence[str] | Mapping[str, str]) -> str:
-    if not isinstance(written, str) or written not in known:
-        raise _wrong(name, written, place, "a word it may have", did_you_mean(str(written), known))
-    return written
-
-
-def _series(name: str, written: Case, place: str) -> list[object]:
-    """Numbers, or lists of numbers, in the order of time; a number within it may be missing."""
-    if not isinstance(written, list):
-        raise _wrong(name, written, place, "a list of measurements", "write for example [[142, 85], [138, 84]]")
-    return [
-        [None if inner is None else _number(name, inner, place) for inner in one]
-        if isinstance(one, list)
-        else None
-        if one is None
-        else _number(name, one, place)
-        for one in written
-    ]
-
-
-def _is_finite(number: int | float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:
-        return False
-
-
-def _wrong(name: str, written: Case, place: str, kind: str, remedy: str) -> _Refused:
-    shown = json.dumps(written, ensure_ascii=False)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return _Refused(f"{place}: {name} is {shown}, not {kind}; {remedy}")
-
-
-def _loaded(name_or_path: str | Path) -> Loaded:
-    shipped = LIBRARY / f"{name_or_path}.yaml"
-    shipped_names = sorted(path.stem for path in LIBRARY.glob("*.yaml") if path.stem != "wording")
-    if str(name_or_path) in shipped_names:
-        return load(shipped, file=shipped.name)
-    path = Path(name_or_path)
-    if not path.is_file():
-        raise CannotDecide(f"no pathway and no file called {str(name_or_path)!r}; {did_you_mean(str(name_or_path), shipped_names)}")
-    return load(path, file=str(name_or_path))
+        return value
 
 
 def _to_stderr(what: str) -> None:

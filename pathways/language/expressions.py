@@ -22,6 +22,8 @@ GIVEN: Mapping[str, Kind] = {
     "previous": "record",
     "medicines": "words",
 }
+#: What the values that a table gives may ask about besides: its answer.
+OF_THE_ANSWER: Mapping[str, Kind] = {"row": "word", "decision": "word", "missing": "words"}
 # fmt: off
 _CEL_WORDS = frozenset({
     "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
@@ -73,17 +75,21 @@ class Conditions:
                 return None
         return compiled
 
+    def output(self, source: str, *steps: str | int) -> Expression | None:
+        """A value that a table gives, which may ask for the table's answer too; None when it is wrong."""
+        return self._compile(source, steps, self._vocabulary.and_also(OF_THE_ANSWER))
+
     def nobody(self) -> Expression:
         """The condition that nobody meets."""
         return self._vocabulary.compile("false")
 
-    def _compile(self, source: str, steps: Steps) -> Expression | None:
+    def _compile(self, source: str, steps: Steps, vocabulary: Vocabulary | None = None) -> Expression | None:
         if _depth(source) > _DEEPEST:
             at = self.document.at(*steps)
             self.problems.append(BadExpression("brackets are nested too deeply", at=at, remedy="name a part under values"))
             return None
         try:
-            return self._vocabulary.compile(source)
+            return (vocabulary or self._vocabulary).compile(source)
         except BadCondition as bad:
             self.problems.append(self._explained(bad, steps))
             return None

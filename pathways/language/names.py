@@ -11,6 +11,7 @@ from pathways.language.errors import (
     MissingLanguage,
     NotUsed,
     PathwayError,
+    ReservedName,
     UnknownDecision,
     UnknownKey,
     UnknownMessage,
@@ -27,6 +28,10 @@ _STAGES: Mapping[str, tuple[str, ...]] = {
     "referral": ("requested", "accepted", "refused", "booked", "attended", "not_attended", "completed"),
     "refill": ("requested", "received", "ready", "gap"),
 }
+#: What every answer of ``decide`` and every reason says already.
+ANSWERED = frozenset(
+    {"id", "row", "decision", "tag", "interval_days", "referral", "due_on_or_before", "referral_followup_within_days"}
+)
 ASKED_FROM_OUTSIDE = frozenset({("tables", "screening")})  # for people who are on no pathway
 Use = tuple[type[UnknownName], str, Steps]  # what kind of name, the name, where it is used
 
@@ -46,6 +51,7 @@ def check_names(document: Document, data: Mapping[str, Value]) -> Iterator[Pathw
             yield kind(name, at=document.at(*steps), known=known[kind])
     yield from _referrals(document, data)
     yield from _rows(document)
+    yield from _gives(document, data)
 
 
 def uses(data: Mapping[str, Value]) -> Iterator[Use]:
@@ -126,6 +132,16 @@ def _rows(document: Document) -> Iterator[PathwayError]:
                 first.setdefault(row_id, at.line)
 
 
+def _gives(document: Document, data: Mapping[str, Value]) -> Iterator[PathwayError]:
+    tables = written(document, "tables")
+    for table, gives in (data.get("gives") or {}).items():
+        if table not in tables:
+            yield UnknownTable(table, at=document.key("gives", table), known=tables)
+        for name in ANSWERED & gives.keys():
+            what = f"every answer says {name!r} already"
+            yield ReservedName(what, at=document.key("gives", table, name), remedy="choose another name")
+
+
 def languages_of(document: Document) -> list[str]:
     """The document's languages: ``languages``, or those of its title."""
     listed = document.data.get("languages")
@@ -165,8 +181,15 @@ def _texts(data: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, str], 
         yield f"message {name!r}", texts, ("messages", name)
 
 
+def is_only_asked(document: Document) -> bool:
+    """Rules without services: nobody is on them, every table is asked from outside, and what cannot be told is answered so."""
+    return document.data.get("services") == {}
+
+
 def check_use(document: Document, data: Mapping[str, Value]) -> Iterator[PathwayError]:
     """Messages, decisions and tables that nothing refers to. Silent when a part is ill-shaped: it might be the user."""
+    if is_only_asked(document):
+        return
     if any(len(written(document, s)) != len(data.get(s) or {}) for s in ("services", "decisions", "tables")):
         return
     used = {(kind, name) for kind, name, _ in uses(data)}

@@ -126,6 +126,8 @@ class Narrator:
                 yield Line(now, "pharmacy", "need not prepare it any more", _words(command.why))
             case commands.ReleaseVisit():
                 yield Line(now, "nurse", "the day kept for the visit is free again")
+            case commands.RetractMessage():
+                yield Line(now, "patient", "is not told what was planned", _words(command.why))
             case commands.BookVisit():
                 pass  # told once it is booked
 

@@ -11,13 +11,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from pathways.language import source
+from ruamel.yaml import YAML
+
 from pathways.language.errors import BadMessage, Location, PathwayError, TellsTooMuch, TooLong, UnknownVariable
 from pathways.language.segments import segments
-from pathways.language.source import Broken, Document, Steps, Value
+from pathways.language.source import Document, Steps, Value
 from pathways.language.wording import Frames, NotPlain, Wording, fill, variables
+from pathways.shipped import LIBRARY
 
 _LATIN = r"A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ"
 _VALUE = re.compile(r"(?<![\d/])\d{2,3}\s*/\s*\d{2,3}(?![\d/])")
@@ -97,14 +98,9 @@ def _medicines(data: Value) -> Iterator[str]:
 
 @cache
 def shipped_medicines() -> frozenset[str]:
-    """Every medicine that a shipped pathway lists."""
-    found: set[str] = set()
-    for path in sorted((Path(__file__).parent.parent / "library").glob("*.yaml")):
-        try:
-            found |= set(_medicines(source.read(source.read_text(path, file=path.name), file=path.name).data))
-        except Broken:
-            continue
-    return frozenset(found)
+    """Every medicine that we know, by all its names; what a pathway lists beyond them is forbidden by the pathway itself."""
+    known = YAML(typ="safe", pure=True).load((LIBRARY / "medicines.yaml").read_text("utf-8"))
+    return frozenset(name for medicine, facts in known.items() for name in (medicine, *facts.get("also", ())))
 
 
 def check_messages(document: Document, frames: Frames) -> Iterator[PathwayError]:

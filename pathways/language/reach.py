@@ -108,6 +108,10 @@ def _expressions(data: Mapping[str, Value], pathway: Pathway) -> Iterator[tuple[
             if row.get("when") in sources:
                 yield ("tables", name, number, "when"), sources[row["when"]]
 
+    for name, table in pathway.tables.items():
+        for given_name, given in table.gives.items():
+            yield ("gives", name, given_name, *(("days_after",) if given.as_day else ())), given.value
+
 
 def _constants(
     document: Document, data: Mapping[str, Value], pathway: Pathway, steps: Steps, expression: Expression

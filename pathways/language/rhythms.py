@@ -16,7 +16,7 @@ from pathways.language.errors import (
     Unexplained,
     UnknownTag,
 )
-from pathways.language.names import tags_of
+from pathways.language.names import is_only_asked, tags_of
 from pathways.language.source import Document, Steps, Value
 
 _LATEST_REMINDER = 60
@@ -113,7 +113,12 @@ def _incomplete(document: Document, name: str, rows: list[Value], pathway: Pathw
         yield MisplacedRow("a second row for missing readings", at=at, remedy=remedy)
     table = pathway.tables.get(name)
     asked = {used for row in table.rows if row.when for used in row.when.names} if table else set()
-    if asked & (pathway.readings.keys() | pathway.values.keys()) and not incomplete and None not in rows:
+    if (
+        asked & (pathway.readings.keys() | pathway.values.keys())
+        and not incomplete
+        and None not in rows
+        and not is_only_asked(document)
+    ):
         remedy = "add a row with incomplete: true, which decides when readings are missing"
         yield NoIncompleteRow(f"table {name!r} has no row for missing readings", at=document.key("tables", name), remedy=remedy)
 
@@ -126,10 +131,17 @@ def check_readings(document: Document, data: Mapping[str, Value]) -> Iterator[Pa
         if len(kinds) > 1:
             at = document.key(*here, kinds[1])
             yield BadValue(f"{name!r} is {' and '.join(kinds)} at once", at=at, remedy="keep one")
-        for key in ("unit", "plausible"):
+        for key in ("unit", "plausible", "also_in"):
             if kinds and key in reading:
                 at = document.key(*here, key)
                 yield BadValue(f"{key!r} is for numbers, and {name!r} is {kinds[0]}", at=at, remedy="remove it")
+        if "also_in" in reading and not kinds:
+            if "unit" not in reading:
+                at = document.key(*here, "also_in")
+                yield MissingKey("unit", at=at, example="unit: mg/g")
+            elif reading["unit"] in reading["also_in"]:
+                at = document.key(*here, "also_in", reading["unit"])
+                yield BadValue(f"{reading['unit']!r} is its own unit", at=at, remedy="remove it")
         if "plausible" in reading and reading["plausible"][0] >= reading["plausible"][1]:
             at = document.at(*here, "plausible")
             yield BadRange("the range is upside down", at=at, remedy="write the lowest first: [50, 300]")

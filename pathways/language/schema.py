@@ -183,7 +183,7 @@ def _to_remove(error: ValidationError, steps: Steps) -> Iterator[Steps]:
         return
     if error.validator == "required" and not error.absolute_path:
         return
-    depth = 3 if steps[0] == "tables" else 2
+    depth = 3 if steps[0] in {"tables", "gives"} else 2
     yield steps[:depth]
 
 

@@ -20,7 +20,7 @@ from pathways.language.errors import (
     UnknownTag,
     UnknownTask,
 )
-from pathways.language.names import ASKED_FROM_OUTSIDE
+from pathways.language.names import ASKED_FROM_OUTSIDE, is_only_asked
 from pathways.language.scenarios import Done, Home, Lab, Scenario, Step, Taken, Visit
 from pathways.language.source import Document, Steps
 
@@ -29,7 +29,7 @@ from pathways.language.source import Document, Steps
 OWN_TASKS = frozenset({
     "phone_reminder", "search", "check_on_rest", "find_number", "on_call_not_told", "confirm_referral",
     "referral_not_attended", "place_referral", "chase_referral", "referral_check", "find_medicine",
-    "refused_care", "find_another_day", "urgent_call", "read_answer", "referral_question", "read_report",
+    "refused_care", "find_another_day", "urgent_call", "read_answer", "referral_question", "read_report", "medication_review",
 })
 # fmt: on
 
@@ -135,6 +135,8 @@ def _reading(document: Document, name: str, value: Taken, steps: Steps, known: _
 
 def check_tried(document: Document, pathway: Pathway, scenarios: Sequence[Scenario]) -> Iterator[PathwayError]:
     """Rows that no scenario expects, but for tables that only people outside the pathway go through."""
+    if is_only_asked(document):
+        return
     reached = {step.expect.row for scenario in scenarios for step in scenario.steps}
     for name, rows in written(document, "tables").items():
         if ("tables", name) in ASKED_FROM_OUTSIDE:

@@ -13,6 +13,7 @@ from pathways.language.catalogue import library
 from pathways.language.narrate import Narrator
 from pathways.language.play import Player
 from pathways.serial import dump_state, load_state
+from pathways.shipped import CO_MANAGED
 
 CALM: dict[str, events.Value] = {"sbp": 128.0, "dbp": 78.0, "symptoms": ()} | dict.fromkeys(
     (
@@ -31,8 +32,8 @@ MONDAY = date(2025, 3, 3)
 
 
 def plan() -> Plan:
-    """The pathways that we ship."""
-    return Plan(library().pathways())
+    """The pathways that a network follows when nothing says otherwise."""
+    return Plan({name: pathway for name, pathway in library().pathways().items() if name in CO_MANAGED})
 
 
 def changed(service: str, **changes: Any) -> Plan:

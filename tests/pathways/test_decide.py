@@ -27,7 +27,8 @@ CONTROLLED: dict[str, Any] = {
     "new_complication": False,
     "worse_complication": False,
 }
-GREEN = {"id": "C1", "row": "HTN-C1", "decision": "ROUTINE", "tag": "green", "interval_days": 90, "referral": None}
+UNDATED = {"due_on_or_before": None, "referral_followup_within_days": None}
+GREEN = {"id": "C1", "row": "HTN-C1", "decision": "ROUTINE", "tag": "green", "interval_days": 90, "referral": None, **UNDATED}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,16 @@ def test_an_answer_says_row_decision_tag_days_and_referral(hypertension: Pathway
         ("tag", "red"),
         ("interval_days", 14),  # the row's own two weeks, not the fifteen days of a red tag
         ("referral", "emergency"),
+        ("due_on_or_before", None),  # the case tells no day
+        ("referral_followup_within_days", 14),
     ]
+
+
+@pytest.mark.parametrize("name", ["visit_date", "sample_date"])
+def test_the_next_day_is_counted_from_the_day_of_the_case(hypertension: Pathway, name: str) -> None:
+    (answer,) = decide(hypertension, [case(**{name: "2025-03-03"})])
+
+    assert (answer["interval_days"], answer["due_on_or_before"]) == (90, "2025-06-01")
 
 
 def test_what_a_case_expects_is_never_looked_at(hypertension: Pathway) -> None:
@@ -74,6 +84,7 @@ def test_missing_readings_leave_tag_and_day_as_they_are(hypertension: Pathway) -
         "tag": None,
         "interval_days": None,
         "referral": None,
+        **UNDATED,
     }
 
 
@@ -146,6 +157,9 @@ def test_an_input_that_the_pathway_does_not_have_is_told_once(hypertension: Path
         ("symptoms", ["eyepain"], "symptoms is \"eyepain\", not a word it may have; did you mean 'eye_pain'?"),
         ("age", "fifty", 'age is "fifty", not a number; write for example 128, or null when it is missing'),
         ("sex", "w", 'sex is "w", not a word it may have; use one of: f, female, m, male, other, unknown'),
+        ("visit_date", "3.3.2025", 'visit_date is "3.3.2025", not a day; write for example 2025-03-03'),
+        ("visit_date", "9999-12-31", 'visit_date is "9999-12-31", not a day; write for example 2025-03-03'),
+        ("sample_date", 20250303, "sample_date is 20250303, not a day; write for example 2025-03-03"),
         ("tag", "blue", 'tag is "blue", not a word it may have; use one of: green, red, yellow'),
         ("diabetes", "yes", 'diabetes is "yes", not yes or no; write true, false, or null when it is missing'),
         ("prev_uncontrolled", 1, "prev_uncontrolled is 1, not yes or no; write true, false, or null when it is missing"),
@@ -202,9 +216,8 @@ def test_a_file_gives_one_line_for_each_case(tmp_path: Path) -> None:
 
     lines = list(decide_file("hypertension", file, told.append))
 
-    assert (
-        lines[0] == '{"id": "张三", "row": "HTN-C1", "decision": "ROUTINE", "tag": "green", "interval_days": 90, "referral": null}'
-    )
+    assert lines[0] == json.dumps({**GREEN, "id": "张三"}, ensure_ascii=False)
+    assert lines[0].startswith('{"id": "张三", "row": "HTN-C1", "decision": "ROUTINE", "tag": "green", "interval_days": 90, ')
     assert [json.loads(line)["id"] for line in lines] == ["张三", "C3"]
     assert told == ['march.json: followup case 2 (C2): sbp is "?", not a number; write for example 128, or null when it is missing']
 

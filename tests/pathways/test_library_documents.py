@@ -9,6 +9,7 @@ from pathways.language import library
 from pathways.language.errors import report
 
 NAMES = ("hypertension", "type2_diabetes")
+ALL = (*NAMES, "chronic_kidney_disease", "copd")
 DECISIONS = ("EMERGENCY_REFERRAL", "REFER_UP", "ADJUST_AND_RECHECK", "ROUTINE", "DATA_INCOMPLETE")
 
 
@@ -18,7 +19,7 @@ def pathway(name: str) -> Pathway:
     return shipped
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_shipped_pathway_has_no_errors_and_every_message_costs_one_sms(name: str) -> None:
     assert report(library()[name].problems) == "no errors, no warnings"
 
@@ -32,10 +33,40 @@ def test_both_pathways_speak_of_decisions_and_rhythms_in_the_same_words() -> Non
     assert hypertension.services["follow_up"].every == diabetes.services["follow_up"].every
 
 
-def test_the_yearly_examination_is_the_same_one_on_both_pathways() -> None:
-    hypertension, diabetes = map(pathway, NAMES)
+def test_the_yearly_examination_is_the_same_one_on_every_pathway() -> None:
+    first, *others = [pathway(name).services["annual_exam"] for name in ALL]
 
-    assert hypertension.services["annual_exam"] == diabetes.services["annual_exam"]
+    assert all(other == first for other in others)
+
+
+def test_a_measured_value_means_the_same_on_every_pathway() -> None:
+    meant: dict[str, object] = {}
+    for name in ALL:
+        for reading in pathway(name).readings.values():
+            what = (reading.kind, reading.unit, reading.loinc, reading.plausible)
+            assert meant.setdefault(reading.name, what) == what, (name, reading.name)
+
+
+def test_one_sample_serves_diabetes_and_the_kidneys() -> None:
+    diabetes, kidneys = (pathway(name).services["kidney_screening"] for name in ("type2_diabetes", "chronic_kidney_disease"))
+
+    assert diabetes.collects == kidneys.collects == ("egfr", "acr")
+
+
+def test_only_the_grid_moves_the_tag_of_somebody_with_kidney_disease() -> None:
+    kidneys = pathway("chronic_kidney_disease")
+
+    assert {row.decision for row in kidneys.tables["followup"].rows if kidneys.decisions[row.decision].tag is not None} == set()
+
+
+@pytest.mark.parametrize(("name", "youngest"), [("chronic_kidney_disease", 18), ("copd", 35)])
+def test_who_is_too_young_or_does_not_have_it_is_not_enrolled(name: str, youngest: int) -> None:
+    enrol = pathway(name).enrol_when
+
+    assert enrol.holds({"age": youngest, "conditions": [name]}) is True
+    assert enrol.holds({"age": youngest - 1, "conditions": [name]}) is False
+    assert enrol.holds({"age": 70, "conditions": ["hypertension"]}) is False
+    assert enrol.holds({"conditions": [name]}) is None
 
 
 def test_a_reading_that_both_pathways_take_is_the_same_reading() -> None:

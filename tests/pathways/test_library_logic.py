@@ -13,6 +13,7 @@ from pathways.language import library
 from pathways.language.decide import decide
 
 PATIENTS = 3000
+FEWER = 800
 Inputs = dict[str, Any]
 ANSWERS = (
     "pregnant_or_lactating",
@@ -103,6 +104,48 @@ def screening(i: Inputs) -> str:
     return "HS-1" if i["age"] >= 35 else "HS-5"
 
 
+GRID: Mapping[str, tuple[str, str, str]] = {  # KDIGO 2024: risk and times a year for A1, A2, A3; * is referred
+    "G1": ("low 1", "moderate 1", "high 3*"),
+    "G2": ("low 1", "moderate 1", "high 3*"),
+    "G3a": ("moderate 1", "high 2", "very_high 3*"),
+    "G3b": ("high 2", "very_high 3*", "very_high 3*"),
+    "G4": ("very_high 3*", "very_high 3*", "very_high 4*"),
+    "G5": ("very_high 4*", "very_high 4*", "very_high 4*"),
+}
+
+
+def kidneys(i: Inputs) -> str:
+    """The row of the grid; the limits of ACR are those that KDIGO prints for the unit."""
+    g = next((name for name, least in (("G1", 90), ("G2", 60), ("G3a", 45), ("G3b", 30), ("G4", 15)) if i["egfr"] >= least), "G5")
+    low, high = (3, 30) if i["acr_unit"] == "mg/mmol" else (30, 300)
+    a = 0 if i["acr"] < low else 1 if i["acr"] <= high else 2
+    cell = GRID[g][a]
+    if i["under_nephrology"] and cell.endswith("*"):
+        return {"high 3*": "KDIGO-N3", "very_high 3*": "KDIGO-N2", "very_high 4*": "KDIGO-N1"}[cell]
+    return f"KDIGO {g}/A{a + 1}"
+
+
+def lungs(i: Inputs) -> str:
+    """GOLD's ABE, and what comes before it; either score may be missing."""
+    flares = i["moderate_exacerbations_12m"] >= 2 or i["hospitalised_exacerbations_12m"] >= 1
+    before = [
+        (i["symptoms"], "COPD-E1"),
+        (i["spo2"] is not None and i["spo2"] <= 88, "COPD-E2"),
+        (i["home_from_hospital"], "COPD-D1"),
+        (i["pregnant_or_lactating"], "COPD-R1"),
+        (i["lung_referral_reasons"], "COPD-R2"),
+        (i["adr"] and not flares, "COPD-A1"),
+        (flares, "GOLD-ABE E"),
+    ]
+    for holds, row in before:
+        if holds:
+            return row
+    scores = [(i["cat"], 10), (i["mmrc"], 2)]
+    if all(score is None for score, _ in scores):
+        return "GOLD-X1"
+    return "GOLD-ABE B" if any(score is not None and score >= limit for score, limit in scores) else "GOLD-ABE A"
+
+
 def near(dice: random.Random, *limits: float) -> float:
     """A value at or about one of the limits that matter, so that both sides of each are tried."""
     return round(dice.choice(limits) + dice.choice([-5, -1, -0.1, 0, 0, 0.1, 1, 5]), 1)
@@ -156,19 +199,48 @@ def screening_day(dice: random.Random) -> Inputs:
     }
 
 
+def kidney_sample(dice: random.Random) -> Inputs:
+    unit = dice.choice(["mg/g", "mg/mmol"])
+    acr = near(dice, 30, 300) if unit == "mg/g" else near(dice, 6, 30) - 3
+    return {
+        "egfr": near(dice, 15, 30, 45, 60, 90),
+        "acr": acr,
+        "acr_unit": unit,
+        "under_nephrology": dice.choice([True, False, False, None]),
+        "sample_date": "2026-02-10",
+    }
+
+
+def lung_visit(dice: random.Random) -> Inputs:
+    return {
+        "cat": dice.choice([None, 4, 9, 10, 25]),
+        "mmrc": dice.choice([None, 0, 1, 2, 4]),
+        "moderate_exacerbations_12m": dice.choice([0, 0, 1, 2]),
+        "hospitalised_exacerbations_12m": int(seldom(dice)),
+        "symptoms": ["blue_lips"] if seldom(dice) else [],
+        "spo2": near(dice, 88, 95) if dice.random() < 0.3 else None,
+        "home_from_hospital": seldom(dice),
+        "pregnant_or_lactating": seldom(dice),
+        "lung_referral_reasons": ["diagnosis_in_doubt"] if seldom(dice) else [],
+        "adr": seldom(dice),
+    }
+
+
 Rules = Callable[[Inputs], str]
 MakeUp = Callable[[random.Random], Inputs]
 TABLES: Mapping[str, tuple[str, str, Rules, MakeUp]] = {
     "hypertension": ("hypertension", "followup", hypertension, hypertension_visit),
     "type 2 diabetes": ("type2_diabetes", "followup", type2_diabetes, diabetes_visit),
     "screening": ("hypertension", "screening", screening, screening_day),
+    "kidneys": ("chronic_kidney_disease", "grid", kidneys, kidney_sample),
+    "lungs": ("copd", "abe", lungs, lung_visit),
 }
 
 
 @pytest.mark.parametrize(("name", "section", "rules", "make_up"), list(TABLES.values()), ids=list(TABLES))
 def test_table_and_plain_rules_agree_on_every_patient(name: str, section: str, rules: Rules, make_up: MakeUp) -> None:
     dice = random.Random(20170317)
-    patients = [make_up(dice) for _ in range(PATIENTS)]
+    patients = [make_up(dice) for _ in range(PATIENTS if rules in (hypertension, type2_diabetes, screening) else FEWER)]
 
     answers = list(decide(pathway(name), {section: [{"id": n, "inputs": inputs} for n, inputs in enumerate(patients)]}))
 
@@ -199,3 +271,26 @@ def test_whatever_is_missing_a_patient_is_never_decided_on_otherwise_than_with_i
     for inputs, left, with_all, with_some in zip(whole, partial, decisions(whole), told, strict=True):
         assert with_some in ("DATA_INCOMPLETE", with_all), (inputs, left)
     assert 0.2 < told.count("DATA_INCOMPLETE") / len(told) < 0.8  # both are tried
+
+
+def test_what_is_missing_keeps_a_patient_off_the_grid_and_never_moves_them_on_it() -> None:
+    dice = random.Random(2024)
+    whole = [kidney_sample(dice) for _ in range(400)]
+    partial = [{**inputs, dice.choice(["egfr", "acr"]): None} for inputs in whole]
+
+    def told(patients: list[Inputs]) -> list[dict[str, Any]]:
+        return list(decide(pathway("chronic_kidney_disease"), {"grid": [{"id": n, "inputs": i} for n, i in enumerate(patients)]}))
+
+    for with_all, with_some in zip(told(whole), told(partial), strict=True):
+        assert (with_some["row"], with_some["risk"], with_some["tag"]) == ("KDIGO-X1", None, None)
+        for name in ("g", "a", "is_ckd", "refer_nephrology_2024"):
+            assert with_some[name] in (None, with_all[name])
+
+
+def test_who_is_referred_by_the_grid_is_who_the_guideline_refers() -> None:
+    dice = random.Random(7)
+    samples = [{**kidney_sample(dice), "under_nephrology": False} for _ in range(400)]
+
+    for answer in decide(pathway("chronic_kidney_disease"), {"grid": [{"id": n, "inputs": i} for n, i in enumerate(samples)]}):
+        assert (answer["referral"] is not None) == answer["refer_nephrology_2024"]
+        assert answer["interval_days"] == answer["interval_days_2024"]
