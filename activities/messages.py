@@ -9,6 +9,7 @@ The gap: a provider that loses its record of a message it took is texted through
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -33,13 +34,13 @@ from activities.channels.port import (
     TryLater,
     Undeliverable,
 )
-from activities.plans import Plans
+from activities.plans import Plans, UnknownVersion
 from activities.rendering import Rendering
 from activities.seeing import Seeing
 from pathways.engine.commands import SendMessage
 from pathways.engine.events import MessageFailed
 from pathways.engine.state import ENDED
-from pathways.language.wording import NoWording
+from pathways.language.wording import NoWording, Wording, shipped_frames
 from pathways.serial import load_command
 from records.clock import Clock
 from records.database import Database
@@ -162,7 +163,8 @@ class MessageActivities:
                 return await found.end("dropped" if why in ("too_late", "ended", "opted_out") else "failed", why, now)
             try:
                 _, wording = await self.plans.of(session, found.patient.id)
-                text = await Rendering(session, found.patient, profile, wording).text(found.command)
+                as_meant = await self._as_meant(session, found.command)
+                text = await Rendering(session, found.patient, profile, wording | as_meant).text(found.command)
             except NoWording:
                 return await found.end("failed", "no_wording", now)
             delivery = found.delivery
@@ -170,6 +172,14 @@ class MessageActivities:
             delivery.attempted_at, delivery.status, delivery.attempts = now, "attempting", delivery.attempts + 1
             delivery.sealed_attempt = found.person.seal(f"attempt/{asked.key}", {"to": to, "text": text})
             return OutgoingSms(asked.key, delivery.attempt, to or "", text, delivery.not_after, now)
+
+    async def _as_meant(self, session: AsyncSession, command: SendMessage) -> Wording:
+        """The words of the versions that planned it; those of a version that is not there any more are told as they are now."""
+        wording = Wording({}, shipped_frames())
+        for version in sorted({(part.pathway, part.version) for part in command.parts if part.version}):
+            with contextlib.suppress(UnknownVersion):
+                wording |= (await self.plans.made_of(session, [version]))[1]
+        return wording
 
     async def _handed(self, asked: Deliver, sms: OutgoingSms, receipt: Receipt) -> Delivered:
         async with self.database.begin() as session:

@@ -7,14 +7,14 @@ Rule 2: a key that is there already is not planned again, whatever the engine sa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine import commands
 from pathways.engine.commands import Command
-from pathways.serial import dump_command
+from pathways.serial import dump_command, load_command
 from records.bookings import Bookings
 from records.tables import Delivery, Patient, TaskRow
 from records.tasks import not_needed
@@ -55,12 +55,14 @@ class Outbox:
                 case commands.CloseTask():
                     await self._close_task(command)
                 case commands.BookVisit():
-                    day = await bookings.book(self.patient, command.key, command.earliest, command.latest, today=self.today)
+                    day = await bookings.book(self.patient, command, today=self.today)
                     booked.append(Booked(command.key, day))
                 case commands.ReleaseVisit():
                     await bookings.release(self.patient, command.key)
                 case commands.SendMessage():
                     handovers += await self._plan("message", command, command.not_after, command.urgent)
+                case commands.RetractMessage():
+                    await self._retract(command)
                 case commands.RequestReferral():
                     handovers += await self._plan("referral", command, None, command.urgency == "emergency")
                 case commands.CancelReferral():
@@ -86,6 +88,20 @@ class Outbox:
             )
         )
         return [Handover(command.key, kind, urgent)]
+
+    async def _retract(self, command: commands.RetractMessage) -> None:
+        """Only what is merely planned: an attempt that was begun may have reached the provider, and stands."""
+        delivery = await self.session.get(Delivery, (self.patient.id, command.key), with_for_update=True)
+        if delivery is None or delivery.status != "planned":
+            return
+        sealed_as = f"delivery/{command.key}"
+        planned = load_command(self.person.open(sealed_as, delivery.sealed))
+        kept: tuple[commands.Part, ...] = ()
+        if isinstance(planned, commands.SendMessage) and command.parts:
+            kept = tuple(part for part in planned.parts if (part.pathway, part.template) not in command.parts)
+            delivery.sealed = self.person.seal(sealed_as, dump_command(replace(planned, parts=kept or planned.parts)))
+        if not kept:
+            delivery.status, delivery.reason, delivery.settled = "dropped", command.why, self.now
 
     async def _open_task(self, command: commands.OpenTask) -> None:
         if await self.session.get(TaskRow, (self.patient.id, command.key)) is not None:

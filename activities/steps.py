@@ -10,43 +10,36 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.following import Engine, Following, as_left
 from activities.outbox import ON_THE_WORKLIST, Outbox
 from activities.plans import Plans
 from activities.seeing import Seeing
-from pathways.engine import Outcome, State, calendar, next_due, step
+from pathways.engine import State, calendar
 from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, DueReached, VisitBooked
 from pathways.engine.plan import Plan
 from pathways.engine.state import SCHEMA
-from pathways.serial import OldSchema, dump_reason, dump_state, load_state
+from pathways.engine.turn import Ahead
+from pathways.serial import dump_reason, dump_state
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import STATE, Patients
 from records.pulse import touch
-from records.tables import Patient, StepRow, TimelineRow
+from records.tables import Enrolment, Patient, StepRow, TimelineRow
 from records.vault import PersonVault, Vault
 from workflows.contract import TAKE_STEP, Handover, Step, Taken
 
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """The engine as steps use it. ``number`` is written into each step, so that a timeline tells which engine decided; it
-    goes up with what the engine decides.
-    """
-
-    number: str = "1"
-    step: Callable[[Plan, State, AnyEvent], Outcome] = step
-    next_due: Callable[[Plan, State], datetime | None] = next_due
+__all__ = ["Engine", "StepActivities", "worst_tag"]
 
 
 @dataclass(frozen=True)
@@ -127,16 +120,18 @@ class _Step:
         is_due = self.patient.next_due is not None and self.patient.next_due <= self.now
         if not waiting and not is_due:
             return []
-        plan, _ = await self.plans.of(self.session, self.patient.id)
-        state = await self._state(log, plan)
-        number = self.patient.last_step + 1
         events: list[AnyEvent] = [event for _, event in waiting]
+        state, plan = await as_left(self.session, self.plans, log, events)
+        following = Following(self.session, self.plans, log, self.engine, plan, self.patient.taken_event)
+        number = self.patient.last_step + 1
         events.append(DueReached(id=f"due/{number}", at=self.now, learnt=self.now))
         handovers: list[Handover] = []
         reasons: list[Reason] = []
         shown, work_changed = self._shown(), False
-        for event in events:  # grows while bookings are answered
-            outcome = self.engine.step(plan, state, event)
+        place = 0
+        while place < len(events):  # grows while bookings are answered
+            outcome, followed = await following.follow(state, events[place:])
+            place += followed
             state = outcome.state
             reasons += outcome.reasons
             work_changed |= any(isinstance(command, ON_THE_WORKLIST) for command in outcome.commands)
@@ -152,7 +147,7 @@ class _Step:
         for row, _ in waiting:
             row.step = number
         self.patient.taken_event = self.patient.last_event
-        self._write(plan, state, number, len(waiting), handovers, reasons)
+        await self._write(following.plan, state, following.ahead, number, len(waiting), handovers, reasons)
         if work_changed or self._shown() != shown:
             await touch(self.session, self.patient.care_team_id)
         return handovers
@@ -161,34 +156,26 @@ class _Step:
         """What a worklist shows of the patient besides the work."""
         return self.patient.tag, self.patient.life, self.patient.reach
 
-    async def _state(self, log: EventLog, plan: Plan) -> State:
-        if self.patient.state is None:
-            return State(patient=self.patient.id)
-        try:
-            return load_state(self.person.open_bytes(STATE, self.patient.state))
-        except OldSchema:
-            return await self._refold(log, plan)
-
-    async def _refold(self, log: EventLog, plan: Plan) -> State:
-        """The engine's state has another shape than the one that was kept: fold the events again, up to the last step."""
-        state = State(patient=self.patient.id)
-        for event in (await log.all())[: self.patient.taken_event]:
-            state = self.engine.step(plan, state, event).state
-        last = await self.session.get(StepRow, (self.patient.id, self.patient.last_step))
-        if last is None:
-            return state
-        # What fell due after the last event was done then: it must not be done, or told, once more.
-        return self.engine.step(plan, state, DueReached(id=f"due/{last.step}", at=last.at, learnt=last.at)).state
-
-    def _write(
-        self, plan: Plan, state: State, number: int, events: int, handovers: Sequence[Handover], reasons: Sequence[Reason]
+    async def _write(
+        self,
+        plan: Plan,
+        state: State,
+        ahead: Ahead,
+        number: int,
+        events: int,
+        handovers: Sequence[Handover],
+        reasons: Sequence[Reason],
     ) -> None:
         patient = self.patient
         patient.state, patient.state_schema = self.person.seal(STATE, dump_state(state)), SCHEMA
-        patient.life, patient.reach, patient.tag = state.life, state.reach, worst_tag(plan, state)
+        patient.life, patient.reach, patient.tag = state.life, state.reach, worst_tag(plan.as_of(state), state)
         patient.timezone = state.person.timezone
-        patient.next_due = self.engine.next_due(plan, state)
+        patient.next_due = self.engine.next_due(plan, state, ahead)
         patient.last_step, patient.fault = number, None
+        for name, course in state.courses.items():
+            if (pinned := plan.pathways.get(name)) is not None and pinned.version != course.version:
+                moved = update(Enrolment).where(Enrolment.patient_id == patient.id, Enrolment.pathway == name)
+                await self.session.execute(moved.values(version=course.version))
         self.session.add(
             StepRow(
                 patient_id=patient.id,

@@ -1,42 +1,22 @@
 """Visit days in a care team's calendar: a working day within the window, where there is most room.
 
 Rule 1: working days are data: the holidays of the nearest calendar above the team, and the closures of every place above it.
-Rule 2: a visit is never booked later than due; what falls on days off rolls back, unless that is past.
+Rule 2: which day a visit gets is the rule of ``pathways.forecast.bookings``, so that whoever looks ahead sees the day that comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import delete, func, literal, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pathways.engine.commands import BookVisit
+from pathways.forecast.bookings import ROLLS_BACK, TeamCalendar, WorkingDays
 from records.places import DEEPEST
 from records.tables import CareTeam, Closure, Holiday, Organisation, Patient, VisitBooking
-
-ROLLS_BACK = timedelta(days=21)  # longer than any holiday
-
-
-@dataclass(frozen=True, slots=True)
-class WorkingDays:
-    """Which days are worked: Monday to Friday but for what the calendar says otherwise, and never while the place is closed.
-
-    ``otherwise``: day to whether it is worked; ``closed``: first and last day of each closure, both inclusive.
-    """
-
-    otherwise: Mapping[date, bool] = field(default_factory=dict)
-    closed: tuple[tuple[date, date], ...] = ()
-
-    def __call__(self, day: date) -> bool:
-        if any(first <= day <= last for first, last in self.closed):
-            return False
-        return self.otherwise.get(day, day.weekday() < 5)
-
-    def among(self, days: Iterable[date]) -> list[date]:
-        """Those of ``days`` that are worked, in their order."""
-        return [day for day in days if self(day)]
 
 
 async def working_days(session: AsyncSession, organisation_id: str, first: date, last: date) -> WorkingDays:
@@ -61,34 +41,35 @@ class Bookings:
 
     session: AsyncSession
 
-    async def book(self, patient: Patient, key: str, earliest: date, latest: date, *, today: date) -> date:
-        """Take a day for the visit and say which. Never later than ``latest``: a day off rolls back, unless that is past."""
-        there = await self.session.get(VisitBooking, (patient.id, key))
+    async def book(self, patient: Patient, visit: BookVisit, *, today: date) -> date:
+        """Take a day for the visit and say which; asked again, the same."""
+        there = await self.session.get(VisitBooking, (patient.id, visit.key))
         if there is not None:
             return there.day
         team = await self.session.get_one(CareTeam, patient.care_team_id)
-        first = min(earliest, latest) - ROLLS_BACK
-        worked = await working_days(self.session, team.organisation_id, first, latest)
-        days = worked.among(earliest + timedelta(days=n) for n in range((latest - earliest).days + 1))
-        if not days:
-            before = worked.among(latest - timedelta(days=n) for n in range(1, (latest - first).days + 1))
-            days = [day for day in before if day > today][:1] or [latest]
-        taken = await self._taken(team.id, days[0], days[-1])
-        load = {day: taken.get(day, 0) for day in days}
-        # Full days only when every day is full; otherwise the latest of the emptiest days, so that the rhythm keeps its length.
-        day = min(days, key=lambda d: (load[d] >= team.capacity, load[d], -d.toordinal()))
-        self.session.add(VisitBooking(patient_id=patient.id, key=key, care_team_id=team.id, day=day))
+        calendar = await self.calendar(team, visit.earliest, visit.latest)
+        day = calendar.find(visit, today)
+        self.session.add(VisitBooking(patient_id=patient.id, key=visit.key, care_team_id=team.id, day=day))
         await self.session.flush()
         return day
+
+    async def calendar(self, team: CareTeam, earliest: date, latest: date, *, besides: str = "") -> TeamCalendar:
+        """What the team's days from ``earliest`` to ``latest`` hold: worked or not, and the visits booked, in two queries.
+
+        ``besides``: a patient whose own visits take no room, for whoever looks ahead for them.
+        """
+        first = min(earliest, latest) - ROLLS_BACK
+        worked = await working_days(self.session, team.organisation_id, first, latest)
+        return TeamCalendar(team.capacity, worked, Counter(await self._taken(team.id, first, latest, besides)))
 
     async def release(self, patient: Patient, key: str) -> None:
         """The day is free again."""
         await self.session.execute(delete(VisitBooking).where(VisitBooking.patient_id == patient.id, VisitBooking.key == key))
 
-    async def _taken(self, team: str, first: date, last: date) -> dict[date, int]:
+    async def _taken(self, team: str, first: date, last: date, besides: str) -> dict[date, int]:
         rows = await self.session.execute(
             select(VisitBooking.day, func.count())
-            .where(VisitBooking.care_team_id == team, VisitBooking.day.between(first, last))
+            .where(VisitBooking.care_team_id == team, VisitBooking.day.between(first, last), VisitBooking.patient_id != besides)
             .group_by(VisitBooking.day)
         )
         return {day: count for day, count in rows}

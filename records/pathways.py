@@ -2,6 +2,8 @@
 
 Rule 1: a version is named by the hash of its text and never changes.
 Rule 2: one version of a pathway is current; whoever changes which takes turns with everybody else who does.
+Rule 3: a version that patients are on, or are to be moved to, is not retired; nobody is put on one that is.
+Rule 4: what changes here leaves its deed in the same transaction.
 """
 
 from __future__ import annotations
@@ -12,19 +14,38 @@ from datetime import datetime
 from sqlalchemy import ColumnExpressionArgument, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pathways.engine.state import ENDED
+from records.deeds import Deeds
 from records.pages import BadCursor, Page, behind, cursor, moment_in
-from records.tables import Moment, PathwayVersion
+from records.tables import Enrolment, Moment, PathwayVersion, Patient, Rollout, RolloutPatient
+
+TO_BE_MOVED = ("waiting", "asked")
+ON_THEIR_WAY = ("running", "paused")
+
+
+class Retired(ValueError):
+    """The version was retired: nobody is to be put on it any more."""
+
+
+class StillFollowed(ValueError):
+    """A version cannot be retired yet; the message says what holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version without its text. ``published_by``: the id of the key or account; empty for the ones that we ship."""
+    """A published version without its text. ``published_by``: the id of the key or account; empty for the ones that we ship.
+
+    ``approved_by``: the second person; empty where none was asked. ``retired``: since when nobody is put on it any more.
+    """
 
     pathway: str
     version: str
     published: datetime
     published_by: str
     current: bool
+    approved_by: str = ""
+    why: str = ""
+    retired: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -67,23 +88,93 @@ class PublishedPathways:
         if self.session.get_bind().dialect.name != "sqlite":  # which has one writer anyway
             await self.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"pathway/{pathway}"))))
 
-    async def publish(self, pathway: str, version: str, text: str, *, by: str, at: datetime) -> Version:
-        """Keep a version, or the one that has this text already, and make it current; after ``take_turns``."""
+    async def starting_with(self, pathway: str, beginning: str) -> list[str]:
+        """The versions whose hash begins so; two at the most, for that is too many already."""
+        found = select(PathwayVersion.version).where(
+            PathwayVersion.pathway == pathway, PathwayVersion.version.startswith(beginning, autoescape=True)
+        )
+        return list(await self.session.scalars(found.order_by(PathwayVersion.version).limit(2)))
+
+    async def publish(
+        self,
+        pathway: str,
+        version: str,
+        text: str,
+        *,
+        by: str,
+        at: datetime,
+        approved_by: str = "",
+        why: str = "",
+        about: str = "",
+    ) -> Version:
+        """Keep a version, or the one that has this text already, and make it current; after ``take_turns``. Raises Retired."""
         if await self.one(pathway, version) is None:
-            new = PathwayVersion(version=version, pathway=pathway, text=text, published=at, published_by=by, current=False)
+            new = PathwayVersion(
+                version=version,
+                pathway=pathway,
+                text=text,
+                published=at,
+                published_by=by,
+                approved_by=approved_by,
+                why=why,
+                current=False,
+            )
             self.session.add(new)
             await self.session.flush()
-        return await self.make_current(pathway, version)
+        published = await self._follow(pathway, version)
+        Deeds(self.session).add(pathway, "published", by=by, at=at, version=version, about=about, why=why)
+        return published
 
-    async def make_current(self, pathway: str, version: str) -> Version:
-        """New enrolments follow this version from now; after ``take_turns``. Raises LookupError."""
+    async def make_current(self, pathway: str, version: str, *, by: str, at: datetime, why: str = "", about: str = "") -> Version:
+        """New enrolments follow this version again; after ``take_turns``. Raises LookupError, Retired."""
+        current = await self._follow(pathway, version)
+        Deeds(self.session).add(pathway, "made_current", by=by, at=at, version=version, about=about, why=why)
+        return current
+
+    async def retire(self, pathway: str, version: str, *, by: str, at: datetime, why: str) -> Version:
+        """Nobody is put on it any more; after ``take_turns``. Its text stays. Raises LookupError, StillFollowed."""
+        row = await self.one(pathway, version)
+        if row is None:
+            raise LookupError("there is no such version")
+        if row.retired is None:
+            await self._may_go(row)
+            row.retired = at
+            await self.session.flush()
+            Deeds(self.session).add(pathway, "retired", by=by, at=at, version=version, why=why)
+        return (await self._found(PathwayVersion.version == version))[0]
+
+    async def followers(self, pathway: str, version: str) -> int:
+        """How many patients in care are on this version."""
+        on_it = select(func.count()).select_from(Enrolment).join(Patient, Patient.id == Enrolment.patient_id)
+        on_it = on_it.where(Enrolment.pathway == pathway, Enrolment.version == version, Patient.life.not_in(sorted(ENDED)))
+        return await self.session.scalar(on_it) or 0
+
+    async def _may_go(self, row: PathwayVersion) -> None:
+        if row.current:
+            raise StillFollowed("New enrolments follow this version. Make another one current first.")
+        if patients := await self.followers(row.pathway, row.version):
+            many = "1 patient is" if patients == 1 else f"{patients} patients are"
+            raise StillFollowed(f"{many} on this version. Roll another one out to them first.")
+        moving = select(Rollout.id).where(Rollout.pathway == row.pathway, Rollout.version == row.version)
+        if await self.session.scalar(moving.where(Rollout.status.in_(ON_THEIR_WAY)).limit(1)):
+            raise StillFollowed("A rollout moves patients to this version. Stop it, or roll it back, first.")
+        waiting = moving.join(RolloutPatient, RolloutPatient.rollout_id == Rollout.id)
+        if await self.session.scalar(waiting.where(RolloutPatient.status.in_(TO_BE_MOVED)).limit(1)):
+            raise StillFollowed(
+                "Patients wait for their next safe point to be moved to this version. Roll that rollout back first."
+            )
+
+    async def _follow(self, pathway: str, version: str) -> Version:
+        row = await self.one(pathway, version)
+        if row is None:
+            raise LookupError("there is no such version")
+        if row.retired is not None:
+            raise Retired("this version was retired")
         of_pathway = update(PathwayVersion).where(PathwayVersion.pathway == pathway).execution_options(synchronize_session=False)
         await self.session.execute(of_pathway.where(PathwayVersion.current).values(current=False))
         await self.session.execute(of_pathway.where(PathwayVersion.version == version).values(current=True))
-        now_current = await self.current(pathway)
-        if now_current is None or now_current.version != version:
-            raise LookupError("there is no such version")
-        return now_current
+        await self.session.refresh(row)
+        return (await self._found(PathwayVersion.version == version))[0]
 
     async def _found(self, *where: ColumnExpressionArgument[bool]) -> list[Version]:
         rows = await self.session.execute(_WITHOUT_TEXT.where(*where).order_by(PathwayVersion.pathway))
@@ -96,4 +187,7 @@ _WITHOUT_TEXT = select(
     PathwayVersion.published,
     PathwayVersion.published_by,
     PathwayVersion.current,
+    PathwayVersion.approved_by,
+    PathwayVersion.why,
+    PathwayVersion.retired,
 )

@@ -17,6 +17,9 @@ TAKE_STEP = "take_step"
 DELIVER = {"message": "deliver_message", "referral": "deliver_referral", "refill": "deliver_refill"}
 GIVE_UP = "give_up_delivery"
 
+ROLLOUT = "Rollout"
+ROLL_ON = "roll_on"
+
 PATIENTS_QUEUE = "patients"
 QUEUES = {"message": "messages", "referral": "referrals", "refill": "refills"}
 
@@ -24,6 +27,11 @@ QUEUES = {"message": "messages", "referral": "referrals", "refill": "refills"}
 def patient_workflow_id(patient: str) -> str:
     """``patient/<opaque id>``: the patient's workflow."""
     return f"patient/{patient}"
+
+
+def rollout_workflow_id(rollout: str) -> str:
+    """``rollout/<id>``: the workflow that moves patients to a version."""
+    return f"rollout/{rollout}"
 
 
 @dataclass(frozen=True)
@@ -91,3 +99,39 @@ class Delivered:
 
     learnt: bool = False
     status: str = ""
+
+
+@dataclass(frozen=True)
+class RolloutPace:
+    """How a rollout keeps time. ``long_enough``: events of history after which it continues as new; ``batch_s``: seconds for a
+    batch; ``heartbeat_s``: of silence after which a batch is given to another worker.
+    """
+
+    long_enough: int = 200
+    batch_s: float = 1800.0
+    heartbeat_s: float = 15.0
+
+
+@dataclass(frozen=True)
+class RolloutStart:
+    """What a run of a rollout's workflow begins with."""
+
+    rollout: str
+    pace: RolloutPace = field(default_factory=RolloutPace)
+
+
+@dataclass(frozen=True)
+class RollOn:
+    """Do the next batch of ``rollout``."""
+
+    rollout: str
+
+
+@dataclass(frozen=True)
+class RolledOn:
+    """What came of a batch. ``over``: nothing is left to do. ``wait_s``: seconds until the next one, unless somebody wakes it."""
+
+    over: bool = False
+    wait_s: float = 0.0
+    looked_at: int = 0
+    summary: str = ""

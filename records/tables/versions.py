@@ -43,7 +43,8 @@ class PathwayDeed(Base):
     """Who did what to a pathway, when and why; only added to.
 
     ``did``: drafted, edited, checked, approved, sent_back, discarded, published, made_current, retired, rollout_started,
-    rollout_paused, rollout_resumed, rollout_stopped, rolled_back. ``about``: the draft's or rollout's id, where there is one.
+    rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided. ``about``: the
+    draft's or rollout's id, where there is one.
     """
 
     __tablename__ = "pathway_deed"
@@ -62,7 +63,8 @@ class Rollout(Base):
     """Moving enrolled patients to a version. ``policy``: new_only, safe_point, now; ``status``: running, paused, stopped, done.
 
     ``mapping``: what the author said replaces what, ``{"services": {old: new or null}, "tags": {old: new}}``. ``undoes``: the
-    rollout that this one takes back. ``after``: the last patient that was looked at, by id. ``sms_per_day`` None: no limit.
+    rollout that this one takes back. ``former``: the version that was current when it began, which taking it back makes current
+    again. ``after``: the last patient that was looked at, by id. ``sms_per_day`` None: no limit.
     """
 
     __tablename__ = "rollout"
@@ -75,6 +77,7 @@ class Rollout(Base):
     pause_s: Mapped[int]
     sms_per_day: Mapped[int | None]
     undoes: Mapped[str | None] = mapped_column(Id)
+    former: Mapped[str] = mapped_column(String(64), default="")
     status: Mapped[str] = mapped_column(Code)
     held: Mapped[str] = mapped_column(Code, default="")  # what it waits for: "", sms_limit, until a day begins
     after: Mapped[str] = mapped_column(Id, default="")

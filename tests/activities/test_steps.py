@@ -18,6 +18,7 @@ from activities.waking import Waker
 from pathways.engine import Outcome, State, step
 from pathways.engine.events import AnyEvent, Died, DueReached, VisitCompleted
 from pathways.engine.plan import Plan
+from pathways.engine.turn import Ahead
 from pathways.serial import dump_state, load_state
 from records.database import Database
 from records.eventlog import EventLog
@@ -86,10 +87,10 @@ async def test_a_moment_that_has_come_is_taken_without_any_event(installation: I
 
 
 async def test_a_step_that_cannot_be_committed_is_not_taken_at_all(installation: Installation) -> None:
-    def breaks(plan: Plan, state: State, event: AnyEvent) -> Outcome:
+    def breaks(plan: Plan, state: State, event: AnyEvent, ahead: Ahead) -> Outcome:
         if isinstance(event, DueReached):
             raise ZeroDivisionError("Anna Li")
-        return step(plan, state, event)
+        return step(plan, state, event, ahead)
 
     with pytest.raises(ZeroDivisionError):
         await installation.step(1, Engine("broken", step=breaks))

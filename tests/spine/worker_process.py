@@ -39,6 +39,7 @@ from pathways.engine import Outcome, State, step
 from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent
 from pathways.engine.plan import ContactRules, Plan
+from pathways.engine.turn import Ahead
 from pathways.language import Loaded, library
 from workers.parts import Parts
 from workers.settings import Settings
@@ -123,14 +124,14 @@ class _Activities(ActivityInboundInterceptor):
         return result
 
 
-def changed_step(plan: Plan, state: State, event: AnyEvent) -> Outcome:
+def changed_step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead) -> Outcome:
     """A later engine: it says more."""
-    outcome = step(plan, state, event)
+    outcome = step(plan, state, event, ahead)
     said = Reason(at=event.learnt, code="engine_two_was_here")
     return replace(outcome, reasons=(*outcome.reasons, said))
 
 
-CHANGED = Engine("2", step=changed_step)
+CHANGED = Engine("3", step=changed_step)
 CHANGED_CONTACT = ContactRules(opens=clock_time(14, 0))
 
 
@@ -184,7 +185,7 @@ async def serve(order: Order) -> None:
 
 
 def main() -> None:
-    library()  # compiled once, before any process is forked
+    library().pathways()  # compiled once, before any process is forked
     orders = os.fdopen(os.dup(0), "rb", buffering=0)
     print("ready", flush=True)
     while line := orders.readline():

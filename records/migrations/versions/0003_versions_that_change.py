@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("pause_s", sa.Integer(), nullable=False),
         sa.Column("sms_per_day", sa.Integer(), nullable=True),
         sa.Column("undoes", sa.String(length=40), nullable=True),
+        sa.Column("former", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=60), nullable=False),
         sa.Column("held", sa.String(length=60), nullable=False),
         sa.Column("after", sa.String(length=40), nullable=False),
