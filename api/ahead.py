@@ -2,40 +2,62 @@
 
 Rule 1: nothing is stored, sent or booked; Temporal is not asked, so that it answers while Temporal is away.
 Rule 2: events that no step has taken yet are folded first, by the engine of the live patient: what was told a moment ago counts.
+Rule 3: visits get days by the rule of the live patient, with the holidays, the closures and the room of their care team.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.plans import UnknownVersion
-from api.parts import ApiParts
+from activities.following import as_left
+from activities.plans import Plans, UnknownVersion
 from api.problems import Problem, not_found
 from pathways.engine import State, calendar
-from pathways.engine.events import AnyEvent, Dispensed, DueReached, Enrolled
+from pathways.engine.commands import Reason
+from pathways.engine.events import Dispensed, Enrolled
 from pathways.engine.plan import Plan
-from pathways.forecast.bookings import steps
-from pathways.serial import OldSchema, load_state
+from pathways.forecast.bookings import TeamCalendar, steps
+from records.bookings import Bookings
+from records.clock import Clock
 from records.eventlog import EventLog
-from records.patients import STATE, Patients
+from records.patients import Patients
 from records.scope import Scope
-from records.tables import Patient, StepRow
-from records.vault import PersonVault
+from records.tables import CareTeam, Patient
+from records.vault import Vault
+
+LOOKS_AHEAD = timedelta(days=400)  # a year, and the visits that are due soon after it
+
+
+class Looks(Protocol):
+    """What looking at a patient needs; the API's parts and a command's both have it."""
+
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def plans(self) -> Plans: ...
+    @property
+    def clock(self) -> Clock: ...
 
 
 @dataclass(frozen=True)
 class Standing:
-    """``state`` at ``now``, with every stored event folded; ``log``: all that ever happened."""
+    """``state`` at ``now``, with every stored event folded; ``log``: all that ever happened.
+
+    ``calendar``: the care team's days, without this patient's own visits. ``fresh``: the reasons of what no step has taken yet, in
+    order; they are not in the timeline.
+    """
 
     patient: Patient
     plan: Plan
     state: State
     now: datetime
     log: EventLog
+    calendar: TeamCalendar
+    fresh: tuple[Reason, ...] = ()
 
     @property
     def today(self) -> date:
@@ -51,41 +73,29 @@ class Standing:
         return found
 
 
-async def standing(session: AsyncSession, parts: ApiParts, scope: Scope, patient_id: str) -> Standing:
+async def standing(session: AsyncSession, parts: Looks, scope: Scope, patient_id: str) -> Standing:
     """How the patient stands. Raises Problem 404, and 409 where their pathway no longer compiles."""
     patients = Patients(session, parts.vault)
     patient = await patients.in_scope(scope, patient_id)
     if patient is None:
         raise not_found()
     try:
-        person = await patients.vault_of(patient_id)
-        plan, _ = await parts.plans.of(session, patient_id)
+        log = EventLog(session, patient, await patients.vault_of(patient_id))
+        untaken = [event for _, event in await log.untaken()]
+        state, plan = await as_left(session, parts.plans, log, untaken)
     except UnknownVersion:
         raise Problem(
             409, "A pathway of this patient cannot be used by this Cairn; whoever runs it finds more with: cairn doctor"
         ) from None
     except LookupError:
         raise not_found() from None
-    log = EventLog(session, patient, person)
-    state = await _last_step(session, patient, person, plan, log)
-    state = _folded(plan, state, [event for _, event in await log.untaken()])
-    return Standing(patient, plan, state, await parts.clock.now(session), log)
-
-
-async def _last_step(session: AsyncSession, patient: Patient, person: PersonVault, plan: Plan, log: EventLog) -> State:
-    if patient.state is None:
-        return State(patient=patient.id)
-    try:
-        return load_state(person.open_bytes(STATE, patient.state))
-    except OldSchema:  # kept by an older engine: folded anew, as the next step will
-        state = _folded(plan, State(patient=patient.id), (await log.all())[: patient.taken_event], answered=True)
-        last = await session.get_one(StepRow, (patient.id, patient.last_step))
-        return _folded(plan, state, [DueReached(id=f"due/{last.step}", at=last.at, learnt=last.at)], answered=True)
-
-
-def _folded(plan: Plan, state: State, events: Iterable[AnyEvent], *, answered: bool = False) -> State:
-    """``answered``: the days of visits are among the events; else they are found by the forecast's rule."""
-    for event in events:
-        taken = steps(plan, state, event)
-        state = next(taken).outcome.state if answered else tuple(taken)[-1].outcome.state
-    return state
+    now = await parts.clock.now(session)
+    today = calendar.local_day(now, patient.timezone)
+    team = await session.get_one(CareTeam, patient.care_team_id)
+    days = await Bookings(session).calendar(team, today, today + LOOKS_AHEAD, besides=patient_id)
+    fresh: list[Reason] = []
+    for event in untaken:
+        for taken in steps(plan, state, event, find_day=days.find):
+            state = taken.outcome.state
+            fresh += taken.outcome.reasons
+    return Standing(patient, plan, state, now, log, days, tuple(fresh))

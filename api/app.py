@@ -20,8 +20,12 @@ from api.parts import ApiParts
 from api.routes import (
     accounts,
     audit,
+    authoring,
     clock,
     closures,
+    corrections,
+    drafts,
+    forecasts,
     holidays,
     hooks,
     keys,
@@ -35,12 +39,14 @@ from api.routes import (
     plan,
     referrals,
     refills,
+    rollouts,
     sandbox,
     sessions,
     stock,
     tasks,
     teams,
     visits,
+    why,
     worklist,
 )
 from api.trail import Trails
@@ -48,7 +54,8 @@ from api.trail import Trails
 __all__ = ["ApiParts", "create_app"]
 
 V1 = "/api/v1"
-OPEN = frozenset({"/healthz", "/readyz", "/", "/sign-out", "/docs", "/sessions"})  # answers anybody; signed webhooks do, too
+#: Answers anybody; signed webhooks do, too.
+OPEN = frozenset({"/healthz", "/readyz", "/", "/sign-out", "/docs", "/sessions", authoring.SCHEMA})
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -63,10 +70,12 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     problems.handle(app)
     for module in (
-        clock, patients, visits, life, messages, plan, tasks, worklist, referrals, refills, sandbox, hooks, pathways, overview,
+        clock, patients, visits, corrections, life, messages, plan, why, tasks, worklist, referrals, refills, sandbox, hooks,
+        authoring, pathways, drafts, forecasts, rollouts, overview,
         places, teams, stock, closures, holidays, keys, accounts, sessions, me, audit
     ):  # fmt: skip
         app.include_router(module.router, prefix=V1, responses=problems.RESPONSES)
+    app.include_router(authoring.open_router)
     app.include_router(pages.router)
     pages.handle(app)
 

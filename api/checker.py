@@ -3,7 +3,8 @@
 Rule 1: checking is Python that computes; in a thread it would hold the interpreter from every other request, and nothing could
         end it. A process can be killed.
 Rule 2: one is checked at a time, so that many at once cost no more than one; who would wait too long is told to come again.
-Rule 3: the process is told nothing of this one: no key, no database, no address is in its environment.
+Rule 3: what was found in a text is kept for a while: whoever reads a draft again is not made to wait again.
+Rule 4: the process is told nothing of this one: no key, no database, no address is in its environment.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from pathways.language.diagnostics import Checked, Diagnostic, check
@@ -22,6 +24,8 @@ from pathways.language.diagnostics import Checked, Diagnostic, check
 __all__ = ["LARGEST", "Busy", "Checked", "Checker", "Diagnostic", "check"]
 
 LARGEST = 256 * 1024  # bytes of a document
+KEPT = 32  # texts whose findings are kept
+NOT_CHECKED = "NotChecked"
 MEMORY = 2 * 1024**3  # bytes of address space that checking may take
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 
@@ -42,6 +46,7 @@ class Checker:
     command: tuple[str, ...] = (sys.executable, "-m", "api.checker")
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), repr=False)
     _waiting: list[None] = field(default_factory=list, repr=False)
+    _found: dict[bytes, Checked] = field(default_factory=dict, repr=False)
 
     @property
     def checking(self) -> int:
@@ -50,14 +55,22 @@ class Checker:
 
     async def check(self, text: str) -> Checked:
         """What is wrong with ``text``; a document that takes too long is wrong for that. Raises Busy."""
+        known = self._found.get(digest := sha256(text.encode()).digest())
+        if known is not None:
+            return known
         if self.checking >= self.most_waiting:
             raise Busy
         self._waiting.append(None)
         try:
             async with self._turn:
-                return await self._checked(text)
+                found = await self._checked(text)
         finally:
             self._waiting.pop()
+        if all(one.kind != NOT_CHECKED for one in found.diagnostics):
+            while len(self._found) >= KEPT:
+                del self._found[next(iter(self._found))]
+            self._found[digest] = found
+        return found
 
     async def _checked(self, text: str) -> Checked:
         pipe = asyncio.subprocess.PIPE
@@ -85,7 +98,7 @@ class Checker:
 
 def _not_checked(what: str) -> Checked:
     remedy = "shorten its longest conditions, texts and lists, or make two pathways of it"
-    return Checked(None, None, (Diagnostic(1, 1, "error", "NotChecked", what, remedy),))
+    return Checked(None, None, (Diagnostic(1, 1, "error", NOT_CHECKED, what, remedy),))
 
 
 def main() -> None:

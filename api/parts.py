@@ -12,9 +12,11 @@ from activities.events import Events
 from activities.housekeeping import Housekeeping
 from activities.inbox import Inbox, Wakes
 from activities.plans import Plans
+from activities.rollouts import RolloutDoor
 from activities.seeing.seeing import Seeing
 from activities.waking import NotWoken, Waker
 from api.checker import Checker
+from api.forecaster import Forecaster
 from api.watching import Pace, Watch
 from records.accounts import Passwords
 from records.audit import AuditLog
@@ -44,7 +46,8 @@ class ApiParts:
     """``waker`` is None while Temporal is away: what is written is safe, and acted on later.
 
     ``public_url``: where the outside reaches us, as signed webhooks call it. Run uvicorn with ``access_log=False``: search
-    words are in query strings. ``pace``: of those who watch a worklist; end them with ``watch.stop()`` before the server stops.
+    words are in query strings. ``four_eyes``: a pathway is published only after a second person has approved it. ``pace``: of
+    those who watch a worklist; end them with ``watch.stop()`` before the server stops.
     """
 
     database: Database
@@ -57,8 +60,11 @@ class ApiParts:
     housekeeping: Housekeeping | None
     channel: Channel
     public_url: str = ""
+    four_eyes: bool = True
+    rollouts: RolloutDoor | None = None
     keys: KeyRing = field(default_factory=KeyRing)
     checker: Checker = field(default_factory=Checker)
+    forecaster: Forecaster = field(default_factory=Forecaster)
     passwords: Passwords = field(default_factory=Passwords)
     seeing: Seeing = field(default_factory=Seeing)
     temporal_answers: Callable[[], Awaitable[bool]] | None = None

@@ -11,12 +11,14 @@ from temporalio.client import Client
 from activities.doubts import Doubts
 from activities.integrity import Integrity
 from activities.messages import MessageActivities
+from activities.rollouts import RolloutDoor
 from activities.seeing.counting import count_waiting
 from activities.waking import Waker
 from records.audit import AuditLog, verify
 from records.clock import system_time
 from records.figures import TeamFigures, keep
 from records.lease import Lease
+from records.rollouts import Rollouts
 from records.tables import ApiKey, Idempotency, JobRow
 from workers.keeping import LEASE, Job, Keeper
 from workers.parts import Parts
@@ -32,6 +34,7 @@ EVERY = {
     "count": timedelta(seconds=15),
     "doubts": timedelta(minutes=1),
     "start": timedelta(minutes=10),
+    "rollouts": timedelta(minutes=1),
     "figures": timedelta(minutes=5),
     "expire": timedelta(hours=1),
     "integrity": timedelta(hours=1),
@@ -85,6 +88,14 @@ class Chores:
     async def start(self) -> str:
         """Start the workflow of whoever waits for a delivery and has none."""
         return f"started {await self._doubts().start_missing()}"
+
+    async def rollouts(self) -> str:
+        """See who has moved, and start the workflow of every rollout that goes on and has none."""
+        news = await self.parts.rollouts(self.client).keep()
+        async with self.parts.database.reading() as session:
+            running = await Rollouts(session).all_running()
+        door = RolloutDoor(self.client)
+        return f"news {news}, running {len(running)}, started {sum([await door.start(rollout) for rollout in running])}"
 
     async def figures(self) -> str:
         """Count by care team."""

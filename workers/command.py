@@ -20,6 +20,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "backup": ("backup", "restore"),
     "people": ("enrol",),
+    "patients_why": ("patients",),
     "pathways": ("pathways",),
     "access": ("keys", "accounts", "audit"),
 }

@@ -115,6 +115,12 @@ SETTINGS = (
     Setting("TWILIO_AUTH_TOKEN", "its token", secret=True),
     Setting("TWILIO_FROM", "a number (E.164) or a messaging service (`MG...`)"),
     Setting("TWILIO_BASE_URL", "another address of Twilio's API, for a proxy or a test", shown="Twilio's own"),
+    Setting("CAIRN_FOUR_EYES", "a pathway is published only after a second person has approved it", "flag", "true"),
+    Setting(
+        "CAIRN_CO_MANAGED",
+        "the shipped pathways that this network is to follow, with commas between; `cairn pathways list` names them all",
+        default="hypertension, type2_diabetes",
+    ),
     Setting("CAIRN_METRICS_HOST", "where each process serves its metrics", default="127.0.0.1"),
     Setting("CAIRN_METRICS_PORT", "their port", "port", "0", shown="`0`: none are served"),
     Setting("CAIRN_OTLP_ENDPOINT", "where traces go (OTLP over HTTP)", shown="none: nothing is traced"),

@@ -21,10 +21,12 @@ from activities.housekeeping import Housekeeping
 from activities.messages import MessageActivities
 from activities.places import PlaceActivities
 from activities.plans import Plans
+from activities.rollouts import RolloutActivities
 from activities.seeing import Seeing
 from activities.steps import Engine, StepActivities
 from activities.waking import Waker
 from pathways.language import library
+from pathways.shipped import CO_MANAGED
 from records.clock import Clock
 from records.database import Database
 from records.tables import PathwayVersion
@@ -32,6 +34,7 @@ from records.vault import Vault
 from workers.settings import Settings
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 from workflows.patient import PatientWorkflow
+from workflows.rollout import RolloutWorkflow
 
 FINISHES_WITHIN = timedelta(seconds=3)  # activities that run when a worker stops; what is cut off is run again elsewhere
 STICKY = timedelta(seconds=4)  # after a worker was killed, the first touch of a patient waits this long
@@ -73,6 +76,9 @@ class Parts:
     def housekeeping(self, client: Client) -> Housekeeping:
         return Housekeeping(self.database, self.clock, Waker(client))
 
+    def rollouts(self, client: Client) -> RolloutActivities:
+        return RolloutActivities(self.database, self.vault, self.plans, self.clock, Waker(client), self.seeing)
+
     def workers(
         self,
         client: Client,
@@ -86,10 +92,11 @@ class Parts:
         places = PlaceActivities(self.database, self.vault, self.clock, self.seeing)
         steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine(), self.seeing)
         messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel, self.seeing)
+        rollouts = self.rollouts(client)
         served: dict[str, dict[str, Any]] = {
             PATIENTS_QUEUE: {
-                "workflows": [PatientWorkflow],
-                "activities": [steps.take_step, places.give_up_delivery],
+                "workflows": [PatientWorkflow, RolloutWorkflow],
+                "activities": [steps.take_step, places.give_up_delivery, rollouts.roll_on],
                 "workflow_runner": UnsandboxedWorkflowRunner(),
                 "max_cached_workflows": 2000,
                 "sticky_queue_schedule_to_start_timeout": sticky,
@@ -115,10 +122,14 @@ class Parts:
         await self.database.close()
 
 
-async def publish_shipped(session: AsyncSession, *, at: datetime) -> list[str]:
-    """Publish the shipped pathways that have no published version yet; answers their names."""
+async def publish_shipped(session: AsyncSession, *, at: datetime, co_managed: Sequence[str] = CO_MANAGED) -> list[str]:
+    """Publish those of the shipped pathways ``co_managed`` that have no published version yet; answers their names.
+
+    One that is published and not co-managed any more stays: patients may be on it, and retiring it is a person's decision.
+    """
     published = []
-    for name, loaded in library().items():
+    for name in co_managed:
+        loaded = library()[name]
         if loaded.pathway is None or loaded.document is None:
             continue
         has_one = select(PathwayVersion.version).where(PathwayVersion.pathway == name).limit(1)

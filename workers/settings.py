@@ -6,11 +6,13 @@ checked against each other.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pathways.shipped import CO_MANAGED, pathway_names
 from workers.declared import FLAGS, BadSetting, InForce, in_force
 
 __all__ = ["BadSetting", "Settings"]
@@ -47,6 +49,8 @@ class Settings:
     otlp_endpoint: str = ""
     log_format: str = "json"
     log_level: str = "info"
+    four_eyes: bool = True
+    co_managed: tuple[str, ...] = CO_MANAGED
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: str = "") -> Settings:
@@ -88,7 +92,22 @@ class Settings:
             otlp_endpoint=text("CAIRN_OTLP_ENDPOINT"),
             log_format=text("CAIRN_LOG_FORMAT"),
             log_level=text("CAIRN_LOG_LEVEL"),
+            four_eyes=FLAGS[text("CAIRN_FOUR_EYES").lower()],
+            co_managed=_co_managed(text("CAIRN_CO_MANAGED")),
         )
+
+
+def _co_managed(written: str) -> tuple[str, ...]:
+    """The pathways to be followed, each once. Raises BadSetting for one that is not shipped."""
+    names, known = [name.strip() for name in written.split(",") if name.strip()], pathway_names()
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"use some of: {', '.join(known)}"
+            raise BadSetting(f"CAIRN_CO_MANAGED names {name!r}, which is no shipped pathway; {remedy}")
+    if not names:
+        raise BadSetting(f"CAIRN_CO_MANAGED names no pathway; use some of: {', '.join(known)}")
+    return tuple(dict.fromkeys(names))
 
 
 def _checked(settings: Settings) -> Settings:

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from temporalio.client import Client
 
 from activities.housekeeping import Housekeeping
+from activities.rollouts import RolloutDoor
 from activities.waking import Waker
 from api.app import ApiParts, create_app
 from records.database import DatabaseNotReady, check_ready, migrate
@@ -66,7 +67,7 @@ async def set_up(parts: Parts, *, driven_from: datetime | None = None) -> None:
         if driven_from is not None:
             await parts.clock.drive(session, driven_from)
         await set_up_network(session)
-        await publish_shipped(session, at=await parts.clock.now(session))
+        await publish_shipped(session, at=await parts.clock.now(session), co_managed=parts.settings.co_managed)
 
 
 async def write_keys(parts: Parts) -> Path:
@@ -78,7 +79,7 @@ async def write_keys(parts: Parts) -> Path:
     async with parts.database.begin() as session:
         if (await session.scalars(select(ApiKey.hash).limit(1))).first() is not None:
             raise DatabaseNotReady(f"{file} is gone while its keys are in the database; make new ones with: cairn keys add")
-        for role in ("administrator", "coordinator", "supervisor", "auditor", "gateway"):
+        for role in ("administrator", "coordinator", "approver", "supervisor", "auditor", "gateway"):
             keys[role] = await new_key(session, role, role, "*")
         for role in ("health_manager", "doctor"):
             teams = await session.scalars(select(CareTeam.id).order_by(CareTeam.id))
@@ -148,6 +149,8 @@ def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | 
         housekeeping=housekeeping,
         channel=parts.channel,
         public_url=parts.settings.public_url,
+        four_eyes=parts.settings.four_eyes,
+        rollouts=RolloutDoor(client) if client is not None else None,
         seeing=parts.seeing,
         temporal_answers=client.service_client.check_health if client is not None else None,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from api.models.base import Model, Moment, example
 
@@ -12,6 +14,25 @@ _VERSION = {
     "published": "2025-03-03T01:00:00Z",
     "published_by": "key-7f3a",
     "current": True,
+    "approved_by": "key-19bc",
+    "why": "the county asks for ten days",
+    "retired": None,
+}
+_DEED = {
+    "id": 12,
+    "pathway": "hypertension",
+    "version": "0a1b2c3d4e5f6071",
+    "about": "5b0d3c9e",
+    "did": "approved",
+    "by": "key-19bc",
+    "at": "2025-03-03T01:00:00Z",
+    "why": "as agreed on Monday",
+}
+_DIFFERENCE = {
+    "area": "service",
+    "name": "follow_up",
+    "kind": "changed",
+    "sentence": "red: every 15 days becomes every 10 days",
 }
 _DIAGNOSTIC = {
     "line": 41,
@@ -27,7 +48,8 @@ _WARNING = {**_DIAGNOSTIC, "severity": "warning", "kind": "NotUsed", "what": "no
 class VersionOut(Model, json_schema_extra=example(**_VERSION)):
     """A published version, named by the hash of its text. ``current``: new enrolments follow it.
 
-    ``published_by``: the id of the key or account that published it; empty for a pathway that came with Cairn.
+    ``published_by``: the id of the key or account that published it; empty for a pathway that came with Cairn. ``approved_by``:
+    the second person. ``retired``: since when nobody is put on it any more.
     """
 
     pathway: str
@@ -35,6 +57,9 @@ class VersionOut(Model, json_schema_extra=example(**_VERSION)):
     published: Moment
     published_by: str
     current: bool
+    approved_by: str
+    why: str
+    retired: Moment | None
 
 
 class PathwaysOut(Model, json_schema_extra=example(items=[_VERSION])):
@@ -80,3 +105,60 @@ class CheckedOut(
     pathway: str | None
     version: str | None
     diagnostics: list[DiagnosticOut]
+
+
+Why = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class WhyIn(Model, json_schema_extra=example(why="the county asks for ten days")):
+    """The reason, for whoever reads the pathway's deeds."""
+
+    why: Why
+
+
+class MaybeWhyIn(Model, json_schema_extra=example(why="as agreed on Monday")):
+    """The reason, where there is one to give."""
+
+    why: Annotated[str, Field(max_length=2000)] = ""
+
+
+class DeedOut(Model, json_schema_extra=example(**_DEED)):
+    """Who did what to a pathway, when and why. ``about``: the draft's or rollout's id, where there is one.
+
+    ``did``: drafted, edited, checked, approved, sent_back, discarded, published, made_current, retired, rollout_started,
+    rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided.
+    """
+
+    id: int
+    pathway: str
+    version: str
+    about: str
+    did: str
+    by: str
+    at: Moment
+    why: str
+
+
+class DeedsOut(Model, json_schema_extra=example(items=[_DEED], next=None)):
+    """The latest first. ``next``: give it as ``after`` for the older ones."""
+
+    items: list[DeedOut]
+    next: str | None
+
+
+class DifferenceOut(Model, json_schema_extra=example(**_DIFFERENCE)):
+    """One thing that changes, in the words of care. ``area``: what kind of thing; ``name``: which one, as the definition names it."""
+
+    area: str
+    name: str
+    kind: Literal["added", "removed", "changed"]
+    sentence: str
+
+
+class DiffOut(Model, json_schema_extra=example(old="0a1b2c3d4e5f6071", new="77c0d2b1a9e84f30", changes=[_DIFFERENCE], note="")):
+    """From version ``old`` (empty: there was none) to ``new``; in the order of the definition. ``note``: where nothing changes."""
+
+    old: str
+    new: str
+    changes: list[DifferenceOut]
+    note: str

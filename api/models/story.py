@@ -153,7 +153,7 @@ _DUE = {
 
 
 class DueMoveOut(Model, json_schema_extra=example(**_DUE)):
-    """The day on which a service is due, and the day that would be kept for it (the care team's room is not looked at)."""
+    """The day on which a service is due, and the day that would be kept for it by the calendar and the room of the care team."""
 
     pathway: str
     service: str

@@ -40,12 +40,18 @@ _RESOURCE: dict[int | str, dict[str, Any]] = {
 }
 
 
+_SCHEMA: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "JSON Schema 2020-12",
+        "content": {"application/schema+json": {"schema": {"type": "object"}, "example": {"title": "a pathway"}}},
+    }
+}
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "SVG", "content": {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg>...</svg>"}}}
 }
 
 
-@open_router.get(SCHEMA, summary="The language's JSON Schema", response_class=JSONResponse)
+@open_router.get(SCHEMA, summary="The language's JSON Schema", response_class=Response, responses=_SCHEMA)
 async def read_schema() -> Response:
     """For an editor: ``# yaml-language-server: $schema=https://YOUR-CAIRN/schemas/pathway.json`` in a document's first line."""
     return JSONResponse(schema(), media_type="application/schema+json", headers={"Cache-Control": "max-age=300"})

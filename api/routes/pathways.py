@@ -11,49 +11,56 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from api.checker import LARGEST, Busy, Checked, Diagnostic
-from api.depends import After, IfMatch, Limit, Parts, Session, may, now_of
-from api.models.pathways import CheckedOut, DiagnosticOut, PathwaysOut, PublishedOut, VersionOut, VersionsOut
-from api.parts import ApiParts
-from api.problems import Fault, Problem, changed_since, not_found, unread, unusable
+from api import definitions
+from api.depends import After, IfMatch, Language, Limit, Parts, Session, may, now_of
+from api.models.pathways import (
+    CheckedOut,
+    DeedOut,
+    DeedsOut,
+    DiffOut,
+    PathwaysOut,
+    PublishedOut,
+    VersionOut,
+    VersionsOut,
+    WhyIn,
+)
+from api.problems import Problem, changed_since, not_found, unread, unusable
 from records.callers import Caller
-from records.pathways import PublishedPathways, Version
+from records.deeds import Deeds
+from records.pathways import PublishedPathways, Retired, StillFollowed, Version
 
 router = APIRouter(prefix="/pathways", tags=["pathways"])
 
 Reads = Annotated[Caller, may("pathways.read")]
 Publishes = Annotated[Caller, may("pathways.publish")]
 
-NOTE = (
-    "New enrolments follow this version. Patients who are enrolled already stay on the version that they are on, "
-    "until a rollout moves them."
+SENT = definitions.sent()
+TWO_PEOPLE = (
+    "Here two people publish a pathway. Make a draft of it (POST /pathways/{name}/drafts), have it checked and approved by a "
+    "colleague, and publish that."
 )
-_YAML = "pathway: hypertension\ntitle: {en: Hypertension}\n# ... the whole definition; see the guide\n"
-_SENT: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": f"The definition, UTF-8, at most {LARGEST // 1024} kB.",
-        "content": {"application/yaml": {"schema": {"type": "object"}, "example": _YAML}},
-    }
-}
+RETIRED = "This version was retired: nobody is to be put on it any more. Publish another one."
 _TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The definition", "content": {"application/yaml": {"schema": {"type": "object"}, "example": _YAML}}}
+    200: {
+        "description": "The definition",
+        "content": {"application/yaml": {"schema": {"type": "object"}, "example": definitions.YAML}},
+    }
 }
 
 
 @router.get("", summary="Pathways")
 async def list_pathways(caller: Reads, session: Session) -> PathwaysOut:
     """The version of each that new enrolments follow."""
-    return PathwaysOut(items=[_shown(version) for version in await PublishedPathways(session).all_current()])
+    return PathwaysOut(items=[definitions.shown(version) for version in await PublishedPathways(session).all_current()])
 
 
-@router.post("/check", summary="What is wrong with a definition", openapi_extra=_SENT)
+@router.post("/check", summary="What is wrong with a definition", openapi_extra=SENT)
 async def check_pathway(caller: Publishes, request: Request, parts: Parts) -> CheckedOut:
     """Everything at once, each with its place and its remedy; the definition's own scenarios are played. Nothing is stored."""
-    checked = await _checked(parts, await _document(request))
-    diagnostics = [_diagnostic(one) for one in checked.diagnostics]
+    checked = await definitions.checked(parts, await definitions.document(request))
+    diagnostics = definitions.diagnostics(checked)
     return CheckedOut(clean=checked.clean, pathway=checked.pathway, version=checked.version, diagnostics=diagnostics)
 
 
@@ -73,7 +80,7 @@ async def list_versions(caller: Reads, session: Session, name: str, limit: Limit
     page = await PublishedPathways(session).versions(name, limit=limit, after=after)
     if not page.items and after is None:
         raise not_found()
-    return VersionsOut(items=[_shown(version) for version in page.items], next=page.next)
+    return VersionsOut(items=[definitions.shown(version) for version in page.items], next=page.next)
 
 
 @router.get("/{name}/versions/{version}", summary="A version's text", response_class=Response, responses=_TEXT)
@@ -86,7 +93,7 @@ async def read_version(caller: Reads, session: Session, name: str, version: str)
     "/{name}/versions",
     summary="Publish a version",
     status_code=201,
-    openapi_extra=_SENT,
+    openapi_extra=SENT,
     responses={200: {"model": PublishedOut, "description": "This very text was published before, and is the same version"}},
 )
 async def publish(
@@ -95,12 +102,15 @@ async def publish(
     """Checked, kept for good, and current from now; the text that is current already is the same version (200).
 
     If-Match names the version that was read (428 without, where there is one). Whoever is enrolled stays on their version.
+    Where two people publish together (CAIRN_FOUR_EYES), this is 409 and says how.
     """
-    _everybodys(caller)
-    text = await _document(request)
-    checked = await _checked(parts, text)
+    definitions.everybodys(caller)
+    if parts.four_eyes:
+        raise Problem(409, TWO_PEOPLE)
+    text = await definitions.document(request)
+    checked = await definitions.checked(parts, text)
     if checked.pathway is None or checked.version is None:
-        raise Problem(422, "This definition has errors; nothing was published.", faults=_faults(checked))
+        raise Problem(422, "This definition has errors; nothing was published.", faults=definitions.faults(checked))
     if checked.pathway != name:
         raise unusable("pathway", "is not the name in the address", "publish it under its own name, or mend the name inside")
     async with parts.database.begin() as session:
@@ -111,18 +121,53 @@ async def publish(
         if current is None or current.version != checked.version:
             _expects(current, if_match)
             at = await now_of(parts, session)
-            current = await published.publish(name, checked.version, text, by=caller.id, at=at)
+            try:
+                current = await published.publish(name, checked.version, text, by=caller.id, at=at)
+            except Retired:
+                raise Problem(409, RETIRED) from None
     if known:
         response.status_code = 200
-    return _published(current, response, new=not known)
+    return definitions.now_followed(current, response, new=not known)
+
+
+@router.get("/{name}/versions/{version}/diff", summary="What a version changes")
+async def read_diff(
+    caller: Reads,
+    session: Session,
+    name: str,
+    version: str,
+    against: Annotated[
+        str | None, Query(max_length=64, description="the version before it, by its first digits; left out: the current one")
+    ] = None,
+    lang: Language = "en",
+) -> DiffOut:
+    """From ``against`` to this version, in the words of care: what patients and their care team would notice."""
+    published = PublishedPathways(session)
+    new = await published.one(name, version)
+    current = await published.current(name)
+    if new is None or current is None:
+        raise not_found()
+    old = await published.one(name, await definitions.meant(published, name, against) if against else current.version)
+    if old is None:
+        raise not_found()
+    return definitions.diff(old.version, new.version, old.text, new.text, lang)
 
 
 @router.post("/{name}/versions/{version}/make-current", summary="Take a version back")
 async def make_current(
-    caller: Publishes, parts: Parts, name: str, version: str, response: Response, if_match: IfMatch = None
+    caller: Publishes,
+    parts: Parts,
+    name: str,
+    version: str,
+    response: Response,
+    why: Annotated[str, Query(max_length=2000, description="the reason; kept with who did it and when")] = "",
+    if_match: IfMatch = None,
 ) -> PublishedOut:
-    """New enrolments follow this version again. If-Match names the current one (428 without)."""
-    _everybodys(caller)
+    """New enrolments follow this version again. If-Match names the current one (428 without).
+
+    It takes no second person: it was published before. Say why; it is kept with who did it and when.
+    """
+    definitions.everybodys(caller)
     async with parts.database.begin() as session:
         published = PublishedPathways(session)
         await published.take_turns(name)
@@ -131,16 +176,39 @@ async def make_current(
             raise not_found()
         if current is None or current.version != version:
             _expects(current, if_match)
-            current = await published.make_current(name, version)
-    return _published(current, response, new=False)
+            at = await now_of(parts, session)
+            try:
+                current = await published.make_current(name, version, by=caller.id, at=at, why=why)
+            except Retired:
+                raise Problem(409, RETIRED) from None
+    return definitions.now_followed(current, response, new=False)
 
 
-def _everybodys(caller: Caller) -> None:
-    """Raises Problem 403 unless the caller stands over every team whose patients would follow what they publish."""
-    if not caller.scope.whole_network:
-        raise Problem(
-            403, "Every care team follows a pathway; it takes somebody of the whole network to publish it. You may check it."
-        )
+@router.post("/{name}/versions/{version}/retire", summary="Retire a version")
+async def retire(caller: Publishes, parts: Parts, name: str, version: str, body: WhyIn) -> VersionOut:
+    """Nobody is put on it any more: no enrolment, no rollout. Its text stays. 409 while it is current or patients are on it."""
+    definitions.everybodys(caller)
+    async with parts.database.begin() as session:
+        published = PublishedPathways(session)
+        await published.take_turns(name)
+        try:
+            at = await now_of(parts, session)
+            retired = await published.retire(name, version, by=caller.id, at=at, why=body.why)
+        except LookupError:
+            raise not_found() from None
+        except StillFollowed as held:
+            raise Problem(409, str(held)) from None
+    return definitions.shown(retired)
+
+
+@router.get("/{name}/deeds", summary="Who did what to a pathway")
+async def list_deeds(caller: Reads, session: Session, name: str, limit: Limit = 50, after: After = None) -> DeedsOut:
+    """Drafts, approvals, versions and rollouts: who, when and why, the latest first."""
+    page = await Deeds(session).page(name, limit=limit, after=after)
+    if not page.items and after is None and await PublishedPathways(session).current(name) is None:
+        raise not_found()
+    items = [DeedOut(**{field: getattr(deed, field) for field in DeedOut.model_fields}) for deed in page.items]
+    return DeedsOut(items=items, next=page.next)
 
 
 def _expects(current: Version | None, if_match: str | None) -> None:
@@ -149,57 +217,12 @@ def _expects(current: Version | None, if_match: str | None) -> None:
         return
     if if_match is None:
         raise unread()
-    if current is None or if_match not in ("*", _etag(current.version)):
+    if current is None or if_match not in ("*", definitions.etag_of(current.version)):
         raise changed_since()
-
-
-async def _document(request: Request) -> str:
-    """The text that was sent; no more of it is read than a definition may have. Raises Problem 413, 422."""
-    sent = bytearray()
-    async for part in request.stream():
-        sent += part
-        if len(sent) > LARGEST:
-            raise Problem(413, f"A definition has at most {LARGEST // 1024} kB; make two pathways of it, or shorten its scenarios.")
-    try:
-        return sent.decode()
-    except UnicodeDecodeError:
-        raise unusable("body", "is not UTF-8", "save the definition as UTF-8") from None
-
-
-async def _checked(parts: ApiParts, text: str) -> Checked:
-    try:
-        return await parts.checker.check(text)
-    except Busy:
-        raise Problem(503, "Many definitions are being checked; nothing was stored. Please try again in a moment.") from None
-
-
-def _faults(checked: Checked) -> list[Fault]:
-    return [
-        Fault(f"line {one.line}, column {one.column}", one.what, one.remedy)
-        for one in checked.diagnostics
-        if one.severity == "error"
-    ]
-
-
-def _diagnostic(one: Diagnostic) -> DiagnosticOut:
-    return DiagnosticOut(**{name: getattr(one, name) for name in Diagnostic.__slots__})
 
 
 async def _text(published: PublishedPathways, name: str, version: str) -> Response:
     row = await published.one(name, version)
     if row is None:
         raise not_found()
-    return Response(row.text, media_type="application/yaml", headers={"ETag": _etag(row.version)})
-
-
-def _etag(version: str) -> str:
-    return f'"{version}"'
-
-
-def _shown(version: Version) -> VersionOut:
-    return VersionOut(**{name: getattr(version, name) for name in Version.__slots__})
-
-
-def _published(current: Version, response: Response, *, new: bool) -> PublishedOut:
-    response.headers["ETag"] = _etag(current.version)
-    return PublishedOut(**_shown(current).model_dump(), new=new, note=NOTE)
+    return Response(row.text, media_type="application/yaml", headers={"ETag": definitions.etag_of(row.version)})

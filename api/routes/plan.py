@@ -36,7 +36,14 @@ async def read_plan(
     stands = await standing(session, parts, caller.scope, patient_id)
     fill_days = await stands.fill_days()
     planned = await asyncio.to_thread(  # a year takes the engine long enough for others to notice
-        year_ahead, stands.plan, stands.state, now=stands.now, days=A_YEAR, fill_days=fill_days
+        year_ahead,
+        stands.plan,
+        stands.state,
+        now=stands.now,
+        days=A_YEAR,
+        fill_days=fill_days,
+        working_day=stands.calendar.worked.last,
+        find_day=stands.calendar.find,
     )
     until = stands.today + timedelta(days=A_YEAR)
     return show_plan(planned, stands.plan, since=stands.today, until=until, language=language)

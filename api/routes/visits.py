@@ -6,6 +6,7 @@ Rule: a preview stores nothing, so that it names no key and no id; what it says 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypedDict
 
@@ -23,6 +24,7 @@ from api.showing.ahead import show_preview
 from api.writing import Case, Writes, Writing, happened_at, not_ahead
 from pathways.engine import events
 from pathways.engine.events import AnyEvent, Fill
+from pathways.engine.refold import may_concern_the_past
 from pathways.forecast.preview import preview
 from records.callers import Caller
 from records.refills import medicine_of, open_of
@@ -161,4 +163,9 @@ async def _preview(
 ) -> PreviewOut:
     stands = await standing(session, parts, caller.scope, patient_id)
     await believe(session, parts.plans, patient_id, to_values(body.readings))
-    return show_preview(preview(stands.plan, stands.state, make(stands.now)), language)
+    event = make(stands.now)
+    plan, log = stands.plan, await stands.log.all() if may_concern_the_past(stands.state, event) else ()
+    if moves := [moved for moved in log if isinstance(moved, events.VersionMoved)]:
+        named = (version for moved in moves for version in (moved.came_from, moved.to))
+        plan = replace(plan, versions={**plan.versions, **await parts.plans.versions(session, named)})
+    return show_preview(preview(plan, stands.state, event, find_day=stands.calendar.find, log=log), language)

@@ -67,12 +67,13 @@ def show_plan(planned: Sequence[Planned], plan: Plan, *, since: date, until: dat
         since=since,
         until=until,
         assuming=in_language(texts()["ahead"]["assuming"], language),
-        items=[_ahead(one, plan, language) for one in planned[:MOST]],
+        items=[show_ahead(one, plan, language) for one in planned[:MOST]],
         more=max(0, len(planned) - MOST),
     )
 
 
-def _ahead(one: Planned, plan: Plan, language: str) -> AheadOut:
+def show_ahead(one: Planned, plan: Plan, language: str) -> AheadOut:
+    """One thing that lies ahead."""
     return AheadOut(
         day=one.day,
         kind=one.kind,

@@ -83,7 +83,7 @@ def _parts(reason: Reason, language: str) -> _Filled:
         | {
             "pathway": word("words", reason.pathway, language),
             "service": word("words", reason.service, language),
-            "row": reason.row,
+            "row": reason.row or reason.detail.get("row", ""),
             "decision": word("words", reason.decision, language),
             "because": in_language(reason.because, language),
             "inputs": inputs(reason.inputs, language),

@@ -14,7 +14,10 @@ from tests.api.conftest import Network
 
 METHODS = ("get", "post", "put", "patch", "delete")
 #: Answered with something else than JSON of ours.
-OTHER_BODIES = ("application/yaml", "text/event-stream", "text/xml", "text/html")
+OTHER_BODIES = (
+    *("application/yaml", "application/fhir+json", "application/schema+json", "image/svg+xml"),
+    *("text/event-stream", "text/xml", "text/html"),
+)
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,9 +1,10 @@
-"""Publishing a pathway: checked whole, kept for good, never over a colleague's head."""
+"""Publishing a pathway: checked whole, kept for good, never over a colleague's head. Here one person may publish alone."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,8 +17,16 @@ from pathways.language import library
 from records.database import Database
 from records.pathways import PublishedPathways
 from tests.api.conftest import Network
+from tests.api.small import SMALL, otherwise
 
 SHIPPED = library()["hypertension"]
+
+
+@pytest.fixture(name="network")
+async def _one_person_publishes(network: Network) -> AsyncIterator[Network]:
+    """An installation that asks for no second person."""
+    async with otherwise(network, four_eyes=False) as alone:
+        yield alone
 
 
 def _text() -> str:
@@ -26,7 +35,7 @@ def _text() -> str:
 
 
 def _edited(note: str = "edited") -> str:
-    return f"{_text()}\n# {note}\n"
+    return f"{SMALL}\n# {note}\n"
 
 
 async def _send(network: Network, path: str, text: str | bytes, key: str = "coordinator", **headers: str) -> httpx.Response:
@@ -40,7 +49,7 @@ async def _current(network: Network) -> str:
 
 
 async def test_a_definition_is_checked_with_every_place_and_remedy_and_nothing_is_stored(network: Network) -> None:
-    good = (await _send(network, "/check", _edited())).json()
+    good = (await _send(network, "/check", f"{_text()}\n# edited\n")).json()
     assert (good["clean"], good["pathway"]) == (True, "hypertension")
     assert good["version"] != _version()
     wrong = _text().replace("send: visit_soon", "send: visit_son").replace("tags: [red", "tgas: [red")
@@ -60,8 +69,8 @@ def _version() -> str:
 
 
 async def test_a_scenario_that_does_not_hold_keeps_a_definition_from_being_published(network: Network) -> None:
-    unmet = _text().replace("expect: {row: HTN-H1, tag: green", "expect: {row: HTN-H1, tag: red", 1)
-    assert unmet != _text()
+    unmet = SMALL.replace("expect: {row: S-1, tag: red", "expect: {row: S-1, tag: green", 1)
+    assert unmet != SMALL
     answer = await _send(network, "/hypertension/versions", unmet, If_Match=await _current(network))
     assert answer.status_code == 422
     assert answer.json()["detail"] == "This definition has errors; nothing was published."
@@ -70,7 +79,8 @@ async def test_a_scenario_that_does_not_hold_keeps_a_definition_from_being_publi
 
 async def test_a_published_version_is_followed_by_new_enrolments_and_by_nobody_who_is_enrolled(network: Network) -> None:
     before = await network.enrol()
-    answer = await _send(network, "/hypertension/versions", _edited(), "approver", If_Match=await _current(network))
+    text = f"{_text()}\n# edited\n"
+    answer = await _send(network, "/hypertension/versions", text, "approver", If_Match=await _current(network))
     assert answer.status_code == 201, answer.text
     published = answer.json()
     assert (published["current"], published["new"], published["published_by"]) == (True, True, "key-approver")
@@ -102,6 +112,12 @@ async def test_a_version_is_taken_back_and_comes_again(network: Network) -> None
     assert (await _send(network, back, "", If_Match=f'"{new}"')).status_code == 200  # told twice
     again = await _send(network, "/hypertension/versions", _edited(), If_Match=first)
     assert (again.status_code, again.json()["version"], again.json()["current"]) == (200, new, True)
+    told = await _send(network, f"{back}?why=too+many+visits", "", If_Match=f'"{new}"')
+    assert told.status_code == 200
+    deeds = (await network.get("/pathways/hypertension/deeds")).json()["items"]
+    by = {"did": "made_current", "version": _version(), "by": "key-coordinator"}
+    assert {**deeds[0], **by, "why": "too many visits"} == deeds[0]
+    assert [deed["did"] for deed in deeds] == ["made_current", "published", "made_current", "published"]
     assert (await _send(network, "/hypertension/versions/0000/make-current", "", If_Match=first)).status_code == 404
 
 
@@ -200,3 +216,60 @@ async def test_one_version_is_current_whichever_database(database: Database) -> 
         rest = await published.versions("asthma", limit=3, after=first.next)
         assert ([one.version for one in (*first.items, *rest.items)], rest.next) == (["v4", "v3", "v2", "v1", "v0"], None)
         assert await published.one("hypertension", "v1") is None
+
+
+async def test_a_version_is_retired_once_nobody_is_on_it_and_followed_by_nobody_again(network: Network) -> None:
+    await network.enrol()
+    first = await _current(network)
+    old, why = f"/hypertension/versions/{_version()}", {"why": "two visits a year are too few"}
+    held = await network.post(f"/pathways{old}/retire", why, "coordinator")
+    assert (held.status_code, held.json()["detail"][:34]) == (409, "New enrolments follow this version")
+    new = (await _send(network, "/hypertension/versions", _edited(), If_Match=first)).json()["version"]
+    held = await network.post(f"/pathways{old}/retire", why, "coordinator")
+    assert (held.status_code, held.json()["detail"]) == (
+        409,
+        "1 patient is on this version. Roll another one out to them first.",
+    )
+    later = (await _send(network, "/hypertension/versions", _edited("later"), If_Match=f'"{new}"')).json()["version"]
+    assert (await network.post(f"/pathways/hypertension/versions/{new}/retire", {}, "coordinator")).status_code == 422
+    retired = await network.post(f"/pathways/hypertension/versions/{new}/retire", why, "coordinator")
+    assert (retired.status_code, retired.json()["retired"]) == (200, "2025-03-03T01:00:00Z")
+    again = await network.post(f"/pathways/hypertension/versions/{new}/retire", why, "coordinator")
+    assert (again.status_code, again.json()) == (200, retired.json())
+    for path, text in ((f"/hypertension/versions/{new}/make-current", ""), ("/hypertension/versions", _edited())):
+        answer = await _send(network, path, text, If_Match=f'"{later}"')
+        assert (answer.status_code, "was retired" in answer.json()["detail"]) == (409, True)
+    assert (await network.post("/pathways/hypertension/versions/none/retire", why, "coordinator")).status_code == 404
+    assert (await network.post(f"/pathways{old}/retire", why, "manager")).status_code == 403
+    deeds = (await network.get("/pathways/hypertension/deeds")).json()["items"]
+    assert [(deed["did"], deed["version"]) for deed in deeds] == [("retired", new), ("published", later), ("published", new)]
+
+
+async def test_what_a_version_changes_is_told_in_the_words_of_care(network: Network) -> None:
+    first = await _send(network, "/hypertension/versions", SMALL, If_Match=await _current(network))
+    old, sooner = first.json()["version"], SMALL.replace("red: 15 days", "red: 10 days")
+    new = (await _send(network, "/hypertension/versions", sooner, If_Match=first.headers["etag"])).json()["version"]
+    path = f"/pathways/hypertension/versions/{new}/diff"
+    told = (await network.get(path, against=old[:6])).json()
+    assert (told["old"], told["new"], told["note"]) == (old, new, "")
+    assert told["changes"] == [
+        {"area": "service", "name": "follow_up", "kind": "changed", "sentence": "red: every 15 days becomes every 10 days"}
+    ]
+    chinese = (await network.get(path, against=old, lang="zh-Hans")).json()["changes"]
+    assert [one["sentence"] for one in chinese] == ["red：每15天一次改为每10天一次"]
+    same = (await network.get(path)).json()
+    assert (same["changes"], same["note"][:15]) == ([], "Nothing changes")
+    for missing in ("ffffffff", old[:2]):
+        assert (await network.get(path, against=missing)).status_code == 404
+    assert (await network.get("/pathways/hypertension/versions/none/diff")).status_code == 404
+
+
+async def test_the_deeds_of_a_pathway_come_in_pages(network: Network) -> None:
+    read = await _current(network)
+    for note in ("one", "two", "three"):
+        read = (await _send(network, "/hypertension/versions", _edited(note), If_Match=read)).headers["etag"]
+    first = (await network.get("/pathways/hypertension/deeds", limit=2)).json()
+    rest = (await network.get("/pathways/hypertension/deeds", limit=2, after=first["next"])).json()
+    assert (len(first["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
+    assert (await network.get("/pathways/hypertension/deeds", after="x")).status_code == 422
+    assert (await network.get("/pathways/none/deeds")).status_code == 404

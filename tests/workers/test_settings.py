@@ -21,6 +21,11 @@ def test_without_any_setting_the_embedded_stack_keeps_to_itself() -> None:
     assert settings.metrics_port == 0
 
 
+def test_a_network_says_which_pathways_it_follows() -> None:
+    assert Settings.read({}).co_managed == ("hypertension", "type2_diabetes")
+    assert Settings.read({"CAIRN_CO_MANAGED": "stroke,copd , stroke"}).co_managed == ("stroke", "copd")
+
+
 CLUSTER = {"CAIRN_TEMPORAL_ADDRESS": "temporal:7233"}
 
 
@@ -45,6 +50,9 @@ CLUSTER = {"CAIRN_TEMPORAL_ADDRESS": "temporal:7233"}
         ({"CAIRN_MASTER_KEY_FILE": "/nowhere"}, "cannot be read"),
         ({CONFIG: "/nowhere.toml"}, "CAIRN_CONFIG is '/nowhere.toml', which cannot be read"),
         ({"CAIRN_PUBLIC_URL": "cairn.example"}, "begins with https"),
+        ({"CAIRN_CO_MANAGED": "hypertension, strokes"}, "names 'strokes', which is no shipped pathway; did you mean stroke?"),
+        ({"CAIRN_CO_MANAGED": "medication_checks"}, "which is no shipped pathway; use some of: adult_screening"),
+        ({"CAIRN_CO_MANAGED": ","}, "names no pathway"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_remedy(environment: dict[str, str], remedy: str) -> None:

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from pathways.language import library, load, report
+from pathways.language import library, report
 from pathways.language.decide import CannotDecide, decide_file
-from pathways.language.play import play_story, run_scenarios
+from pathways.language.diagnostics import problems_of
+from pathways.language.play import play_story
 from records.database import check_ready
+from workers.commands import pathways_author, pathways_forecast, pathways_rollout, pathways_versions
 from workers.parts import Parts, publish_shipped
 from workers.settings import Settings
 
@@ -21,6 +23,10 @@ app = typer.Typer(no_args_is_help=True, help="Check, try and publish pathway def
 
 def add_to(root: typer.Typer) -> None:
     """Add the group."""
+    pathways_versions.add_to(app)
+    pathways_author.add_to(app)
+    pathways_rollout.add_to(app)
+    pathways_forecast.add_to(app)
     root.add_typer(app, name="pathways")
 
 
@@ -32,17 +38,12 @@ def check(files: Annotated[list[Path], typer.Argument(help="Pathway definitions 
 
 
 def _check(file: Path) -> bool:
-    loaded = load(file, file=str(file))
-    if loaded.problems:
-        print(report(loaded.problems))
-    if loaded.pathway is None or loaded.errors:
-        return False
-    unmet = run_scenarios(loaded)
-    if unmet:
-        print(report(unmet))
-    else:
-        print(f"{file}: good; version {loaded.pathway.version}, {len(loaded.scenarios)} scenarios hold")
-    return not unmet
+    checked, problems = problems_of(file, file=str(file))
+    if problems:
+        print(report(problems))
+    if checked.clean:
+        print(f"{file}: good; version {checked.version}, {checked.scenarios} scenarios hold")
+    return checked.clean
 
 
 @app.command()
@@ -87,6 +88,6 @@ async def _publish(settings: Settings) -> list[str]:
     try:
         await check_ready(parts.database)
         async with parts.database.begin() as session:
-            return await publish_shipped(session, at=await parts.clock.now(session))
+            return await publish_shipped(session, at=await parts.clock.now(session), co_managed=settings.co_managed)
     finally:
         await parts.close()

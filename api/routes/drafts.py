@@ -1,0 +1,285 @@
+"""Drafts of pathways: written, checked, approved by a second person, published.
+
+Rule 1: what was approved is what is published, to the letter: an edit takes back check and approval.
+Rule 2: two coordinators do not overwrite each other: who edits, approves or publishes names the edit that they read (If-Match),
+        and a draft that began from a version that is not followed any more is brought up to date first.
+Rule 3: every change leaves a deed, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import definitions
+from api.checker import Busy
+from api.depends import After, IfMatch, Language, Limit, Parts, Session, may, now_of
+from api.editing import as_read, etag, once
+from api.models.drafts import DraftBrief, DraftOut, DraftsOut, Status
+from api.models.pathways import CheckedOut, DiffOut, MaybeWhyIn, PublishedOut, WhyIn
+from api.parts import ApiParts
+from api.problems import Problem, not_found
+from api.routes.pathways import RETIRED
+from api.writing import Writes
+from records.callers import Caller
+from records.drafts import Drafts, NotNow, OwnWork
+from records.pathways import PublishedPathways, Retired
+from records.tables import PathwayDraft
+
+router = APIRouter(tags=["pathways"])
+
+Reads = Annotated[Caller, may("pathways.read")]
+Writer = Annotated[Caller, may("pathways.draft")]
+Approves = Annotated[Caller, may("pathways.approve")]
+Publishes = Annotated[Caller, may("pathways.publish")]
+
+PathwayName = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$", description="of the pathway, such as hypertension")]
+AVersion = Annotated[str | None, Query(max_length=64, description="a published version, by its first digits")]
+WhyNow = Annotated[str, Query(max_length=2000, description="the reason; kept with who did it and when")]
+ONE_S_OWN = "Ask a colleague who may approve pathways: whoever wrote a draft does not approve it."
+
+
+@router.post("/pathways/{name}/drafts", summary="Begin a draft", status_code=201, openapi_extra=definitions.sent(required=False))
+async def begin_draft(
+    caller: Writer,
+    request: Request,
+    writing: Writes,
+    name: PathwayName,
+    response: Response,
+    why: WhyNow = "",
+    from_version: AVersion = None,
+    based_on: AVersion = None,
+) -> DraftOut:
+    """Keep a definition that is being written; it need not be right yet.
+
+    Send its text, or name the version to begin from. ``based_on``: the version that you had read, where it is not the current one.
+    """
+    text = await definitions.document(request)
+    if from_version is None:
+        definitions.keepable(text)
+    async with _work(writing.parts, caller) as (session, drafts):
+        published = PublishedPathways(session)
+        sent = await once(writing, session)
+        draft = await drafts.one(sent.made) if sent.made else None
+        if draft is None:
+            read = from_version or based_on
+            current = await published.current(name)
+            base = await definitions.meant(published, name, read) if read else current.version if current else ""
+            version = await published.one(name, base) if from_version is not None else None
+            draft = await drafts.begin(name, version.text if version is not None else text, based_on=base, why=why)
+            sent.note(draft.id)
+        shown = await _whole(drafts, draft)
+    return await _answered(writing.parts, shown, response)
+
+
+@router.get("/pathways/{name}/drafts", summary="Drafts of a pathway")
+async def list_drafts(
+    caller: Reads,
+    session: Session,
+    name: PathwayName,
+    status: Annotated[Status | None, Query(description="only these")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> DraftsOut:
+    """The one that was changed last first; those that were published or discarded stay in the list."""
+    page = await Drafts(session).page(name, status=status, limit=limit, after=after)
+    return DraftsOut(items=[_brief(draft) for draft in page.items], next=page.next)
+
+
+@router.get("/drafts/{draft_id}", summary="A draft")
+async def read_draft(caller: Reads, parts: Parts, draft_id: str, response: Response) -> DraftOut:
+    """Its text, how it stands, and what is wrong with it. Its ETag is for If-Match."""
+    async with parts.database.reading() as session:
+        drafts = Drafts(session)
+        shown = await _whole(drafts, await _one(drafts, draft_id))
+    return await _answered(parts, shown, response)
+
+
+@router.put("/drafts/{draft_id}", summary="Edit a draft", openapi_extra=definitions.sent())
+async def edit_draft(
+    caller: Writer,
+    request: Request,
+    parts: Parts,
+    draft_id: str,
+    response: Response,
+    why: WhyNow = "",
+    based_on: AVersion = None,
+    if_match: IfMatch = None,
+) -> DraftOut:
+    """Replace its text (If-Match names the edit that was read); check and approval are taken back.
+
+    ``based_on``: the version whose changes are taken over in it, where another one has become current since it was begun.
+    """
+    text = definitions.keepable(await definitions.document(request))
+    async with _work(parts, caller) as (session, drafts):
+        draft = await _one(drafts, draft_id, alone=True)
+        as_read(if_match, draft.edit)
+        base = await definitions.meant(PublishedPathways(session), draft.pathway, based_on) if based_on else None
+        drafts.edit(draft, text, based_on=base, why=why)
+        await session.flush()
+        shown = await _whole(drafts, draft)
+    return await _answered(parts, shown, response)
+
+
+@router.post("/drafts/{draft_id}/check", summary="Check a draft")
+async def check_draft(caller: Writer, parts: Parts, draft_id: str, response: Response) -> CheckedOut:
+    """Everything wrong with it, at once; it stands as checked where nothing is, and its own scenarios hold."""
+    async with parts.database.reading() as session:
+        draft = await _one(Drafts(session), draft_id)
+        text, name, version = draft.text, draft.pathway, draft.version
+    found = await definitions.checked(parts, text)
+    clean = found.clean and found.pathway == name
+    async with _work(parts, caller) as (_, drafts):
+        draft = await _one(drafts, draft_id, alone=True)
+        if draft.version != version:
+            raise Problem(409, "This draft was edited while it was being checked. Check it again.")
+        drafts.checked(draft, clean=clean)
+        response.headers["ETag"] = etag(draft.edit)
+    if found.clean and not clean:
+        raise Problem(
+            409, f"This text is a pathway of another name than {name}. Mend the name inside, or begin a draft of that one."
+        )
+    return CheckedOut(clean=clean, pathway=found.pathway, version=found.version, diagnostics=definitions.diagnostics(found))
+
+
+@router.post("/drafts/{draft_id}/approve", summary="Approve a draft")
+async def approve_draft(
+    caller: Approves, parts: Parts, draft_id: str, response: Response, body: MaybeWhyIn | None = None, if_match: IfMatch = None
+) -> DraftBrief:
+    """A second person answers for this text. If-Match names the edit that they read; 403 for whoever wrote it."""
+    async with _work(parts, caller) as (_, drafts):
+        draft = await _one(drafts, draft_id, alone=True)
+        as_read(if_match, draft.edit)
+        await drafts.approve(draft, why=body.why if body is not None else "")
+        response.headers["ETag"] = etag(draft.edit)
+        return _brief(draft)
+
+
+@router.post("/drafts/{draft_id}/send-back", summary="Send a draft back")
+async def send_back(caller: Approves, parts: Parts, draft_id: str, body: WhyIn, response: Response) -> DraftBrief:
+    """It is to be written otherwise, and why; check and approval are taken back."""
+    async with _work(parts, caller) as (_, drafts):
+        draft = await _one(drafts, draft_id, alone=True)
+        drafts.send_back(draft, why=body.why)
+        response.headers["ETag"] = etag(draft.edit)
+        return _brief(draft)
+
+
+@router.post("/drafts/{draft_id}/publish", summary="Publish a draft")
+async def publish_draft(
+    caller: Publishes, parts: Parts, draft_id: str, response: Response, body: MaybeWhyIn | None = None, if_match: IfMatch = None
+) -> PublishedOut:
+    """New enrolments follow this text from now. If-Match names the edit that was read; whoever is enrolled stays on their version.
+
+    409 where it was not checked, or not approved by a second person; and where another version has become current since it was
+    begun: take its changes over first.
+    """
+    definitions.everybodys(caller)
+    async with parts.database.reading() as session:
+        name = (await _one(Drafts(session), draft_id)).pathway
+    async with _work(parts, caller) as (session, drafts):
+        published = PublishedPathways(session)
+        await published.take_turns(name)
+        draft = await _one(drafts, draft_id, alone=True)
+        current = await published.current(name)
+        if draft.status == "published" and current is not None and current.version == draft.version:
+            return definitions.now_followed(current, response, new=False)  # the answer was lost on its way
+        as_read(if_match, draft.edit)
+        drafts.ready(draft, four_eyes=parts.four_eyes)
+        if current is not None and current.version not in (draft.based_on, draft.version):
+            raise Problem(
+                409,
+                f"Version {current.version} has become current since this draft was begun. See GET /drafts/{draft_id}/diff, take "
+                f"its changes over, and save the draft with based_on={current.version}; then it is checked and approved again.",
+            )
+        known = await published.one(name, draft.version) is not None
+        why = (body.why if body is not None else "") or draft.why
+        try:
+            current = await published.publish(
+                *(name, draft.version, draft.text),
+                by=caller.id,
+                at=await now_of(parts, session),
+                approved_by=draft.approved_by,
+                why=why,
+                about=draft.id,
+            )
+        except Retired:
+            raise Problem(409, RETIRED) from None
+        drafts.published(draft)
+    return definitions.now_followed(current, response, new=not known)
+
+
+@router.delete("/drafts/{draft_id}", summary="Discard a draft", status_code=204)
+async def discard_draft(caller: Writer, parts: Parts, draft_id: str, why: WhyNow = "") -> None:
+    """It will not be published; its text and its deeds stay."""
+    async with _work(parts, caller) as (_, drafts):
+        drafts.discard(await _one(drafts, draft_id, alone=True), why=why)
+
+
+@router.get("/drafts/{draft_id}/diff", summary="What a draft changes")
+async def diff_draft(caller: Reads, parts: Parts, draft_id: str, against: AVersion = None, lang: Language = "en") -> DiffOut:
+    """From the current version (or ``against``) to this draft, in the words of care. 409 while the draft has errors."""
+    async with parts.database.reading() as session:
+        draft = await _one(Drafts(session), draft_id)
+        published = PublishedPathways(session)
+        current = await published.current(draft.pathway)
+        old = current.version if current is not None else None
+        old = await definitions.meant(published, draft.pathway, against) if against else old
+        row = await published.one(draft.pathway, old) if old is not None else None
+        text, version, before = draft.text, draft.version, row.text if row is not None else ""
+    if row is None:
+        return DiffOut(old="", new=version, changes=[], note="This pathway is new: there is no version to compare it with.")
+    found = await definitions.checked(parts, text)  # in a process that may be ended, before it is compiled in this one
+    if not found.clean:
+        raise Problem(409, "This draft has errors; mend them to see what it changes.", faults=definitions.faults(found))
+    return definitions.diff(row.version, version, before, text, lang)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A draft and what is shown of it besides."""
+
+    brief: DraftBrief
+    text: str
+    last_writer: str
+
+
+@asynccontextmanager
+async def _work(parts: ApiParts, caller: Caller) -> AsyncIterator[tuple[AsyncSession, Drafts]]:
+    """One transaction; what the draft's life does not allow is 409, one's own approval 403."""
+    try:
+        async with parts.database.begin() as session:
+            yield session, Drafts(session, caller.id, await now_of(parts, session))
+    except OwnWork as own:
+        raise Problem(403, f"{own} {ONE_S_OWN}") from None
+    except NotNow as not_now:
+        raise Problem(409, str(not_now)) from None
+
+
+async def _one(drafts: Drafts, draft_id: str, *, alone: bool = False) -> PathwayDraft:
+    draft = await drafts.one(draft_id, alone=alone)
+    if draft is None:
+        raise not_found()
+    return draft
+
+
+async def _whole(drafts: Drafts, draft: PathwayDraft) -> _Shown:
+    return _Shown(_brief(draft), draft.text, await drafts.last_writer(draft))
+
+
+async def _answered(parts: ApiParts, shown: _Shown, response: Response) -> DraftOut:
+    try:
+        diagnostics = definitions.diagnostics(await parts.checker.check(shown.text))
+    except Busy:
+        diagnostics = None
+    response.headers["ETag"] = etag(shown.brief.edit)
+    return DraftOut(**shown.brief.model_dump(), last_writer=shown.last_writer, text=shown.text, diagnostics=diagnostics)
+
+
+def _brief(draft: PathwayDraft) -> DraftBrief:
+    return DraftBrief(**{field: getattr(draft, field) for field in DraftBrief.model_fields})
