@@ -58,7 +58,7 @@ class Rolling:
         if version is None:
             raise LookupError("there is no such version")
         if version.retired is not None:
-            raise Retired("this version was retired")
+            raise Retired("this version was retired, nobody is put on it any more; choose another one")
         _free(await rollouts.going(wanted.pathway))
         await self.check_mapping(wanted)
         current = await published.current(wanted.pathway)

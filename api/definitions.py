@@ -79,20 +79,22 @@ def diagnostics(found: Checked) -> list[DiagnosticOut]:
 
 
 def everybodys(caller: Caller) -> None:
-    """Raises Problem 403 unless the caller stands over every team whose patients would follow what they publish."""
+    """Raises Problem 403 unless the caller stands over every team whose patients would follow what they approve or publish."""
     if not caller.scope.whole_network:
         raise Problem(
-            403, "Every care team follows a pathway; it takes somebody of the whole network to publish it. You may check it."
+            403,
+            "Every care team follows a pathway; it takes somebody of the whole network to approve it, publish it or roll it out. "
+            "You may draft and check it.",
         )
 
 
-async def meant(published: PublishedPathways, pathway: str, said: str) -> str:
+async def meant(published: PublishedPathways, pathway: str, said: str, *, field: str = "against") -> str:
     """The version that ``said`` names: the whole hash, or as much of its beginning as suffices. Raises Problem 404, 422."""
     if await published.one(pathway, said) is not None:
         return said
     found = await published.starting_with(pathway, said) if len(said) >= SHORTEST else []
     if len(found) > 1:
-        raise unusable("against", "is the beginning of several versions", "write some more of the one that you mean")
+        raise unusable(field, "is the beginning of several versions", "write some more of the one that you mean")
     if not found:
         raise not_found()
     return found[0]

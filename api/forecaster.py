@@ -34,6 +34,10 @@ class Forecaster:
         """Hold a forecast that is about to be stored, until its process holds it itself."""
         await lease_of(database, forecast).take()
 
+    async def let_go(self, database: Database, forecast: str) -> None:
+        """It was not stored after all."""
+        await lease_of(database, forecast).release()
+
     async def begin(self, database: Database, vault: Vault, forecast: str) -> None:
         """Start making a forecast that is stored and held; answers at once."""
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL

@@ -150,7 +150,8 @@ async def _writing(asking: Request, parts: Parts, given: IdempotencyKey = None, 
     caller = trail_of(asking).caller
     if caller is None:
         raise RuntimeError("a route names its caller before what it writes")
-    asked = sha256(f"{asking.method} {asking.url.path}\n".encode() + await asking.body()).hexdigest() if given else ""
+    address = f"{asking.url.path}?{asking.url.query}" if asking.url.query else asking.url.path
+    asked = sha256(f"{asking.method} {address}\n".encode() + await asking.body()).hexdigest() if given else ""
     return Writing(parts, caller.id, given, asked, if_match, caller.scope)
 
 

@@ -21,14 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.rollouts import RolloutActivities
 from api.app import create_app
-from api.checker import Checked, Checker, check
-from api.forecaster import Forecaster
 from bench.contract import COUNTED, KNOWN, SOMEBODY
+from bench.contract_parts import CheckedHere, MadeSeldom
 from pathways.language import library
-from records.clock import system_time
 from records.database import Database, migrate
 from records.drafts import OPEN, version_of
-from records.forecasts import RUNNER_GONE, Forecasts
 from records.tables import (
     Account,
     ApiKey,
@@ -46,7 +43,6 @@ from records.tables import (
     RolloutPatient,
     TaskRow,
 )
-from records.vault import Vault
 from tests.api.conftest import EMERGENCY, KEYS, Network, a_network
 from workflows.contract import RollOn
 
@@ -62,41 +58,9 @@ SPARE: list[tuple[str, dict[str, Any]]] = [  # to be changed and deleted; nobody
 ]
 FOLLOWED = "hypertension"
 LATEST = 30  # events, rollouts, forecasts that are told of
-MADE_FOR_REAL = 40  # one forecast in so many: each takes a process of its own
+OTHER = "type2_diabetes"  # of which a rollout comes no further: paused and resumed by turns
 CALLS = 6  # for each of them
 FIRST = 3  # times that it is filled up before anybody asks
-
-
-@dataclass(frozen=True)
-class CheckedHere(Checker):
-    """Checks in this process; a text that differs from another in its last comment only is not checked again."""
-
-    known: dict[str, Checked] = field(default_factory=dict)
-
-    async def _checked(self, text: str) -> Checked:
-        told, _, comment = text.rpartition("\n# ")
-        if not comment.strip().isdigit():
-            return check(text)
-        if told not in self.known:
-            self.known[told] = check(told)
-        found = self.known[told]
-        return replace(found, version=version_of(text)) if found.version is not None else found
-
-
-@dataclass(frozen=True)
-class MadeSeldom(Forecaster):
-    """Makes few of the forecasts that are asked for; whoever makes the others is gone at once."""
-
-    most: int = 10**6
-    asked: list[str] = field(default_factory=list)
-
-    async def begin(self, database: Database, vault: Vault, forecast: str) -> None:
-        self.asked.append(forecast)
-        if len(self.asked) % MADE_FOR_REAL == 1:
-            await super().begin(database, vault, forecast)
-            return
-        async with database.begin() as session:
-            await Forecasts(session).failed(forecast, RUNNER_GONE, at=system_time())
 
 
 @dataclass
@@ -152,12 +116,22 @@ class Filled:
                 await self._draft(status)
         parts = self.network.parts
         rolls = RolloutActivities(parts.database, parts.vault, parts.plans, parts.clock, self.network.waker)
-        for rollout, status in found["rollouts"]:
-            if status == "running":
+        going = [one for one in found["rollouts"] if one[1] in ("running", "paused")]
+        for rollout, status, pathway in going:
+            if status == "running" and pathway == FOLLOWED:
                 await rolls.roll_on(RollOn(rollout))
-        if not found["left"] and not any(status in ("running", "paused") for _, status in found["rollouts"]):
-            body = {"why": "as agreed", "policy": "now", "batch": AT_ONCE, "pause_s": 0}
-            await self.network.post(f"/pathways/{FOLLOWED}/versions/{version_of(renamed())}/rollouts", body, "coordinator")
+        if not found["left"] and FOLLOWED not in {pathway for _, _, pathway in going}:
+            await self._roll_out(FOLLOWED, version_of(renamed()))
+        waiting = next((one for one in going if one[2] == OTHER), None)
+        if waiting is None:
+            await self._roll_out(OTHER, next(one[1] for one in found["pathways"] if one[0] == OTHER and one[2]))
+        else:
+            turn = "pause" if waiting[1] == "running" else "resume"
+            await self.network.post(f"/rollouts/{waiting[0]}/{turn}", {"why": "as agreed"}, "coordinator")
+
+    async def _roll_out(self, pathway: str, version: str) -> httpx.Response:
+        body = {"why": "as agreed", "policy": "now", "batch": AT_ONCE, "pause_s": 0}
+        return await self.network.post(f"/pathways/{pathway}/versions/{version}/rollouts", body, "coordinator")
 
     async def _draft(self, status: str) -> str:
         """A sound one that stands so."""
@@ -224,7 +198,7 @@ class Filled:
                     [one.id, one.pathway, f'"{one.edit}"', one.status]
                     for one in await rows(PathwayDraft, PathwayDraft.changed, PathwayDraft.status.in_(OPEN))
                 ],
-                "rollouts": [[one.id, one.status] for one in await rows(Rollout, Rollout.started)][-LATEST:],
+                "rollouts": [[one.id, one.status, one.pathway] for one in await rows(Rollout, Rollout.started)][-LATEST:],
                 "left": [
                     [one.rollout_id, one.patient_id]
                     for one in await rows(RolloutPatient, RolloutPatient.at, RolloutPatient.status == "left", going)
@@ -262,7 +236,7 @@ class Counting:
 
         async def counts(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "elsewhere")
+                route = getattr(scope.get("route"), "path", "elsewhere").replace(":path}", "}")
                 self.answers[(f"{scope['method']} {route}", int(message["status"]))] += 1
             await send(message)
 

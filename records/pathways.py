@@ -169,7 +169,7 @@ class PublishedPathways:
         if row is None:
             raise LookupError("there is no such version")
         if row.retired is not None:
-            raise Retired("this version was retired")
+            raise Retired("this version was retired, nobody is put on it any more; choose another one")
         of_pathway = update(PathwayVersion).where(PathwayVersion.pathway == pathway).execution_options(synchronize_session=False)
         await self.session.execute(of_pathway.where(PathwayVersion.current).values(current=False))
         await self.session.execute(of_pathway.where(PathwayVersion.version == version).values(current=True))

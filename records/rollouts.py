@@ -189,7 +189,7 @@ class Rollouts:
             statuses[status] = statuses.get(status, 0) + count
             for code in why.split(",") if why and status == "left" else ():
                 codes[code] = codes.get(code, 0) + count
-            total, sms = total + count, sms + int(texts)
+            total, sms = total + count, sms + (0 if status == "left" else int(texts))
         return Counts(total, fits, statuses, codes, sms)
 
     async def sms_since(self, rollout: str, since: datetime) -> int:

@@ -147,7 +147,7 @@ class DeedsOut(Model, json_schema_extra=example(items=[_DEED], next=None)):
 
 
 class DifferenceOut(Model, json_schema_extra=example(**_DIFFERENCE)):
-    """One thing that changes, in the words of care. ``area``: what kind of thing; ``name``: which one, as the definition names it."""
+    """One thing that changes, in the words of care. ``area``: what kind of thing; ``name``: which, as the definition names it."""
 
     area: str
     name: str

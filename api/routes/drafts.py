@@ -60,7 +60,7 @@ async def begin_draft(
     Send its text, or name the version to begin from. ``based_on``: the version that you had read, where it is not the current one.
     """
     text = await definitions.document(request)
-    if from_version is None:
+    if not from_version:
         definitions.keepable(text)
     async with _work(writing.parts, caller) as (session, drafts):
         published = PublishedPathways(session)
@@ -69,8 +69,9 @@ async def begin_draft(
         if draft is None:
             read = from_version or based_on
             current = await published.current(name)
-            base = await definitions.meant(published, name, read) if read else current.version if current else ""
-            version = await published.one(name, base) if from_version is not None else None
+            field = "from_version" if from_version else "based_on"
+            base = await definitions.meant(published, name, read, field=field) if read else current.version if current else ""
+            version = await published.one(name, base) if from_version else None
             draft = await drafts.begin(name, version.text if version is not None else text, based_on=base, why=why)
             sent.note(draft.id)
         shown = await _whole(drafts, draft)
@@ -119,7 +120,8 @@ async def edit_draft(
     async with _work(parts, caller) as (session, drafts):
         draft = await _one(drafts, draft_id, alone=True)
         as_read(if_match, draft.edit)
-        base = await definitions.meant(PublishedPathways(session), draft.pathway, based_on) if based_on else None
+        published = PublishedPathways(session)
+        base = await definitions.meant(published, draft.pathway, based_on, field="based_on") if based_on else None
         drafts.edit(draft, text, based_on=base, why=why)
         await session.flush()
         shown = await _whole(drafts, draft)
@@ -152,6 +154,7 @@ async def approve_draft(
     caller: Approves, parts: Parts, draft_id: str, response: Response, body: MaybeWhyIn | None = None, if_match: IfMatch = None
 ) -> DraftBrief:
     """A second person answers for this text. If-Match names the edit that they read; 403 for whoever wrote it."""
+    definitions.everybodys(caller)
     async with _work(parts, caller) as (_, drafts):
         draft = await _one(drafts, draft_id, alone=True)
         as_read(if_match, draft.edit)

@@ -61,32 +61,40 @@ async def run_forecast(
     if found.pathway not in (None, name):
         raise unusable("pathway", "is not the name in the address", "try it under its own name, or mend the name inside")
     wanted = Wanted(text, sample, weeks, seed, sms_cost, caller.scope.teams, _pairs(service), _pairs(tag))
-    forecast = uuid4().hex
-    await parts.forecaster.hold(parts.database, forecast)
-    async with parts.database.begin() as session:
-        forecasts = Forecasts(session)
-        for gone in await forecasts.left_behind(system_time()):
-            await forecasts.failed(gone, RUNNER_GONE, at=system_time())
-        if len(await forecasts.unfinished()) >= parts.forecaster.most:
-            raise Problem(503, "Forecasts are being made already; nothing was asked for. Please try again in a minute.")
-        row = await forecasts.add(
-            ForecastRow(
-                id=forecast,
-                pathway=name,
-                version=found.version or version_of(text),
-                text=text,
-                asked=wanted.to_json(),
-                by=caller.id,
-                at=await now_of(parts, session),
-                status="waiting",
-                done=0,
-                total=0,
-            )
-        )
-        answer = _shown(row)
+    answer = await _kept(
+        parts,
+        ForecastRow(
+            id=uuid4().hex,
+            pathway=name,
+            version=found.version or version_of(text),
+            text=text,
+            asked=wanted.to_json(),
+            by=caller.id,
+            status="waiting",
+            done=0,
+            total=0,
+        ),
+    )
     await parts.forecaster.begin(parts.database, parts.vault, answer.id)
     response.headers["Location"] = f"{request.url.path}/{answer.id}"
     return answer
+
+
+async def _kept(parts: ApiParts, row: ForecastRow) -> ForecastOut:
+    """The forecast, stored and held until its process holds it. Raises Problem 503, with nothing left behind."""
+    id_ = row.id
+    await parts.forecaster.hold(parts.database, id_)
+    try:
+        async with parts.database.begin() as session:
+            forecasts, row.at = Forecasts(session), await now_of(parts, session)
+            for gone in await forecasts.left_behind(system_time()):
+                await forecasts.failed(gone, RUNNER_GONE, at=system_time())
+            if len(await forecasts.unfinished()) >= parts.forecaster.most:
+                raise Problem(503, "Forecasts are being made already; nothing was asked for. Please try again in a minute.")
+            return _shown(await forecasts.add(row))
+    except Exception:
+        await parts.forecaster.let_go(parts.database, id_)
+        raise
 
 
 @router.get("/pathways/{name}/forecasts/{forecast_id}", summary="A forecast")

@@ -5,6 +5,7 @@ Rule: a code without a text shows the code; nothing is left out because nobody w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -105,4 +106,4 @@ def _tidy(text: str) -> str:
     """Without the brackets and colons of what was not there to fill in."""
     for empty in (" ()", "（）"):
         text = text.replace(empty, "")
-    return text.rstrip(" :：")
+    return re.sub(" {2,}", " ", text).rstrip(" :：")

@@ -95,7 +95,7 @@ class _Map:
         height = max(
             max((box.y + box.height for box in boxes.values()), default=TOP),
             max((y + ROW for y in rows.values()), default=TOP),
-            TOP + len(decisions) * 64,
+            TOP + len(decisions) * 74,
             TOP + len(follows) * 44,
         )
         title = self.words["title"].format(title=said(self.pathway.title, self.language) or self.pathway.name)
@@ -104,7 +104,7 @@ class _Map:
         sheet.text(16, 34, title, font_size="19", font_weight="600")
         for column, (x, _) in COLUMNS.items():
             sheet.text(x, 78, self.words[column], fill=QUIET, font_weight="600")
-        at_decision = _column("decision", [decision.name for decision in decisions], height, 54)
+        at_decision = _column("decision", [decision.name for decision in decisions], height, 62)
         at_follow = _column("then", follows, height, 34)
         self._edges(sheet, tables, rows, boxes, at_decision, at_follow)
         self._draw_services(sheet, boxes)
@@ -197,10 +197,10 @@ class _Map:
         dark, light = tone(decision.tag)
         sheet.rect(box.x, box.y, box.width, box.height, fill=light, stroke=dark, rx="6", stroke_width="1.5")
         sheet.text(box.x + 12, box.y + 20, decision.name, fill=dark, font_weight="600", within=box.width - 24)
-        says = [said(decision.title, self.language)]
-        says += [self.words["tag"].format(tag=decision.tag)] if decision.tag else []
-        says += [self.words["within"].format(days=decision.within)] if decision.within is not None else []
-        sheet.text(box.x + 12, box.y + 40, "; ".join(filter(None, says)), within=box.width - 24, font_size="12")
+        sheet.text(box.x + 12, box.y + 37, said(decision.title, self.language), within=box.width - 24, font_size="12")
+        limits = [self.words["tag"].format(tag=decision.tag)] if decision.tag else []
+        limits += [self.words["within"].format(days=decision.within)] if decision.within is not None else []
+        sheet.text(box.x + 12, box.y + 53, "; ".join(limits), within=box.width - 24, font_size="12", fill=dark)
 
 
 def _in_order(pathway: Pathway) -> Iterator[Table]:

@@ -34,6 +34,7 @@ def enrolled(turn: Turn, event: Enrolled) -> None:
     state.reach, state.reach_since = "reachable", None
     state.person = Person(event.born, event.sex, tuple(event.conditions), event.timezone)
     state.phone, state.carer = event.phone, event.carer
+    state.medicine_findings = ()  # the tasks of an earlier time are closed: what still holds is found anew
     for name, reading in event.readings.items():
         visits.remember(turn, {name: reading.value}, min(reading.on, turn.today))
     turn.because("enrolled", detail={"pathways": ", ".join(event.pathways)})

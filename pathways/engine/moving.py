@@ -30,7 +30,7 @@ from pathways.engine.plan import Pathway, Plan
 from pathways.engine.state import Course, State
 from pathways.engine.turn import Turn
 
-__all__ = ["Fit", "Replacing", "adopt", "at_safe_point", "classify", "moved"]
+__all__ = ["Fit", "Replacing", "adopt", "at_safe_point", "classify", "moved", "take_over"]
 
 NEEDS_PERSON = (
     *("tag_gone", "service_gone_while_due", "service_otherwise", "referral_under_way", "medicine_not_covered"),
@@ -102,7 +102,7 @@ def moved(turn: Turn, event: VersionMoved) -> None:
         turn.course(event.pathway, **coming, coming_rollout=event.rollout)
         turn.because("version_coming", pathway=event.pathway, held_back="waits_for_safe_point", detail=told)
     else:
-        _take_over(turn, course, new, Replacing(event.services, event.tags), policy=event.policy, rollout=event.rollout)
+        take_over(turn, course, new, Replacing(event.services, event.tags), policy=event.policy, rollout=event.rollout)
 
 
 _NOTHING_COMES: dict[str, object] = {"coming": "", "coming_services": {}, "coming_tags": {}, "coming_rollout": ""}
@@ -119,7 +119,7 @@ def at_safe_point(turn: Turn, before: Mapping[str, Course], on: date) -> None:
             turn.because("not_moved", pathway=name, held_back="unknown_version", detail=detail)
             continue
         replacing = Replacing(course.coming_services, course.coming_tags)
-        _take_over(turn, course, new, replacing, policy="safe_point", rollout=course.coming_rollout)
+        take_over(turn, course, new, replacing, policy="safe_point", rollout=course.coming_rollout)
 
 
 def adopt(turn: Turn) -> None:
@@ -127,10 +127,11 @@ def adopt(turn: Turn) -> None:
     for name, course in list(turn.state.courses.items()):
         pathway = turn.pathway(name)
         if pathway is not None and pathway.version != course.version:
-            _take_over(turn, course, pathway, Replacing(), policy="now", rollout="")
+            take_over(turn, course, pathway, Replacing(), policy="now", rollout="")
 
 
-def _take_over(turn: Turn, course: Course, new: Pathway, replacing: Replacing, *, policy: str, rollout: str) -> None:
+def take_over(turn: Turn, course: Course, new: Pathway, replacing: Replacing, *, policy: str, rollout: str) -> None:
+    """Carry ``course`` to ``new``, whoever decided it."""
     old = turn.pathway(new.name)
     if old is not None and old.version != course.version:
         old = None

@@ -7,7 +7,8 @@ Rule 1: clinical content comes from the life with the news; numbers and keys sta
 Rule 2: what would not be there is closed, released, withdrawn or retracted; what would be there is opened and asked for now.
 Rule 3: no text of the past is sent; a clinician is told now of an emergency that nothing later has overtaken.
 Rule 4: what was done and cannot be undone stays, is said (``cannot_undo``), and where it matters a clinician looks at it.
-Rule 5: time that has passed for nothing is not held against the patient: what would be overdue is due soon.
+Rule 5: where the news bring a move to another version, or take it back, both are carried to that version before they are compared.
+Rule 6: time that has passed for nothing is not held against the patient: what would be overdue is due soon.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Collection
 from dataclasses import fields, replace
 from datetime import date, timedelta
 
-from pathways.engine import contacts, life, visits
+from pathways.engine import contacts, life, moving, visits
 from pathways.engine.commands import BookVisit, ReleaseVisit
 from pathways.engine.errands import Errands
 from pathways.engine.shadow import Shadow
@@ -44,6 +45,7 @@ def reconcile(turn: Turn, was: Shadow, would: Shadow, news: Collection[str]) -> 
     if would.state.life in ENDED and turn.state.life not in ENDED:
         life.end(turn, would.state.life)
     _person(turn, was.state, would.state)
+    was = _on_one_version(turn, was, would)
     for name in turn.state.courses:
         if name in would.state.courses and name in was.state.courses:
             _course(turn, name, was.state.courses[name], would.state.courses[name])
@@ -81,6 +83,23 @@ def _person(turn: Turn, was: State, would: State) -> None:
         turn.because("known_otherwise", detail={"from": was.life, "to": would.life})
 
 
+def _on_one_version(turn: Turn, was: Shadow, would: Shadow) -> Shadow:
+    """Carry the live patient, and ``was`` to be compared, to the versions that ``would`` follows."""
+    plan = would.plan.as_of(would.state)
+    for name, ought in would.state.courses.items() if turn.state.life not in ENDED else ():
+        before, live, new = was.state.courses.get(name), turn.state.courses.get(name), plan.pathways.get(name)
+        if before is None or live is None or new is None or not before.version == live.version != ought.version == new.version:
+            continue
+        waited, replacing = before, moving.Replacing(before.coming_services, before.coming_tags)
+        if before.coming != ought.version:  # it is taken back
+            waited, replacing = ought, moving.Replacing(ought.coming_services, ought.coming_tags).back()
+        other = Turn(was.plan.as_of(was.state), was.state, turn.now)
+        for one, course in ((other, before), (turn, live)):
+            moving.take_over(one, course, new, replacing, policy="safe_point", rollout=waited.coming_rollout)
+        was = replace(was, state=other.state)
+    return was
+
+
 def _course(turn: Turn, name: str, was: Course, would: Course) -> None:
     changes = {field: getattr(would, field) for field in _COURSE if getattr(was, field) != getattr(would, field)}
     old = turn.state.courses[name].tag
@@ -97,6 +116,8 @@ def _services(turn: Turn, name: str, was: Course, would: Course) -> None:
             _drop(turn, name, service)
         elif one is None or _meaning(one) != _meaning(other):
             _move(turn, name, service, other)
+        elif one.left != other.left and (live := turn.occurrence(name, service)) is not None:
+            turn.set_occurrence(name, service, replace(live, left=other.left))  # the way back leads to another day
 
 
 def _meaning(occurrence: Occurrence) -> tuple[object, ...]:
@@ -110,8 +131,14 @@ def _move(turn: Turn, pathway: str, service: str, would: Occurrence) -> None:
     due = would.due if would.due > turn.today else turn.today + timedelta(days=visits.OVERDUE_AT_ENROLMENT)
     agreed = would.booked if would.confirmed and would.booked is not None and would.booked >= turn.today else None
     if live is not None and live.due == due and agreed == (live.booked if live.confirmed else None):
-        known = replace(live, last=would.last, counted_from=would.counted_from, within=would.within)
-        turn.set_occurrence(pathway, service, known)
+        what = {
+            "last": would.last,
+            "counted_from": would.counted_from,
+            "within": would.within,
+            "row": would.row,
+            "left": would.left,
+        }
+        turn.set_occurrence(pathway, service, replace(live, **what))  # type: ignore[arg-type]
         return
     if live is not None and live.booking is not None:
         turn.emit(ReleaseVisit(live.booking))

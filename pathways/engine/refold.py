@@ -118,8 +118,8 @@ def _at_first(plan: Plan, log: Sequence[AnyEvent]) -> Plan:
         if isinstance(event, events.VersionMoved):
             first.setdefault(event.pathway, event.came_from)
     began = {name: found for name, version in first.items() if (found := plan.versions.get(version)) is not None}
-    others = {pathway.version: pathway for pathway in plan.pathways.values()}  # what they are on now is moved to on the way
-    return replace(plan, pathways={**plan.pathways, **began}, versions={**others, **plan.versions}) if began else plan
+    own = {pathway.version: pathway for pathway in plan.pathways.values()}  # moved to, or from, on the way
+    return replace(plan, pathways={**plan.pathways, **began}, versions={**own, **plan.versions})
 
 
 def _say(turn: Turn, log: Sequence[AnyEvent], news: Sequence[AnyEvent]) -> set[str]:

@@ -53,13 +53,14 @@ def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None) 
     present = event.learnt if state.clock is None else max(event.learnt, state.clock)
     happened = min(event.at, present)  # what claims to lie ahead is taken as happening now: it must not spend the time between
     turn = Turn(plan.as_of(state), state, present, ahead)
-    if state.clock is None or happened > state.clock:
+    time_passed = state.clock is None or happened > state.clock
+    if time_passed:
         _catch_up(turn, happened)
     turn.now = present
     _apply(turn, event, happened)
     medicine_review.review(turn, event)
     contacts.flush(turn)
-    if not (isinstance(event, events.DueReached) and happened == turn.state.clock == present):  # else all was done just now
+    if not (isinstance(event, events.DueReached) and time_passed and happened == present):  # else all was done just now
         _catch_up(turn, present)
     turn.now = present
     if turn.state.life == "active":

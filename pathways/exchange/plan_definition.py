@@ -1,8 +1,8 @@
 """A pathway as a FHIR R4 PlanDefinition: what is done for whom, when, by whom, and on what grounds.
 
 Rule 1: it is made from the compiled pathway, so that what is exported is what is followed.
-Rule 2: conditions stay what they are (CEL, ``text/cel``), with the reason in words beside them; nothing is rewritten into a language
-        that says less.
+Rule 2: conditions stay what they are (CEL, ``text/cel``), with the reason in words beside them; nothing is rewritten into a
+        language that says less.
 Source: HL7 FHIR R4 (4.0.1), PlanDefinition; decision tables as ``exactly-one`` groups, in order, the first that applies.
 """
 

@@ -194,7 +194,11 @@ class Standing:
             held = "to_confirm" if one.stage == "to_confirm" else ""
             told = self.said("why_referral_stands", held, row=one.row, **named, stage=one.stage, since=since)
             yield replace(told, key=key, inputs=dict(one.inputs))
-        if not open_:
+        joined = (one for one in self.reasons if one.code == "already_referred" and one.key in self.state.referrals)
+        asked = next((one for one in joined if (one.pathway, one.service) == (pathway.name, service.name)), None)
+        if asked is not None and not open_:
+            yield asked  # a row did ask: the open referral of another pathway serves it
+        elif not open_:
             asks = [
                 name for name, decision in pathway.decisions.items() if decision.refer and decision.refer.service == service.name
             ]

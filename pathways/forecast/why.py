@@ -126,7 +126,7 @@ class _Asked:
             if working_day(day, day) != day:
                 stands.append(self.at.said("why_day_off", "day_off", day=day))
         for planned in comes:
-            stands += self._due_of(planned)
+            stands += [one for one in self._due_of(planned) if one not in stands]
         if not comes and (day > self.at.today or not happened):
             later = next((one for one in ahead if one.day > day), None)
             what: dict[str, Any] = {"next": later.day} if later is not None else {}

@@ -346,6 +346,7 @@ async def test_who_needs_a_person_is_left_with_the_reason_until_somebody_decides
     counts = await town.counts(rollout)
     assert (counts.statuses, counts.codes) == ({"left": 5}, {"service_gone_while_due": 5})
     assert set((await town.versions()).values()) == {OLD}
+    assert counts.sms == 0  # nobody was moved, so no text was caused
     moves, stays, *_ = town.people
     with pytest.raises(CannotRoll, match="Still to be decided: service_gone_while_due"):
         await town.decide(rollout, moves, move=True)

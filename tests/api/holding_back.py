@@ -33,7 +33,8 @@ def called_with(file: str, name: str, place: int) -> set[str]:
 def providers() -> set[str]:
     """What a text that did not arrive may be said to have failed of."""
     tree = ast.parse(Path(twilio_codes.__file__).read_text(encoding="utf-8"))
-    numbered = [node for node in ast.walk(tree) if isinstance(node, ast.Dict) and re.match("[0-9]", ast.unparse(node.keys[0]))]
+    dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    numbered = [node for node in dicts if any(key and re.match("[0-9]", ast.unparse(key)) for key in node.keys[:1])]
     table = {word for node in numbered for value in node.values for word in _words(value)}
     return table | {"given_up", "refused", "no_such_number", "opted_out"}
 

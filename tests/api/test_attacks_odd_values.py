@@ -83,8 +83,16 @@ async def _known(place: Network) -> dict[str, str]:
     """What the addresses may name."""
     closed = {"place": "hospital-2", "first": "2031-01-01", "last": "2031-01-02"}
     zhou = {"login": "zhou", "role": "doctor", "place": "team-1", "password": "four words nobody guesses"}
+    patient = await _a_referred_patient(place)
+    told = (await place.get(f"/patients/{patient['patient_id']}/events", "coordinator")).json()["items"]
+    current = (await place.get("/pathways", "coordinator")).json()["items"][0]
+    draft = await place.post(f"/pathways/{current['pathway']}/drafts?from_version={current['version']}", None, "coordinator")
     return {
-        **await _a_referred_patient(place),
+        **patient,
+        "event_id": told[0]["id"],
+        "draft_id": draft.json()["id"],
+        "rollout_id": "rollout",
+        "forecast_id": "forecast",
         "place_id": "hospital-2",
         "team_id": "team-3",
         "name": "hypertension",

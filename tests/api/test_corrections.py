@@ -118,6 +118,9 @@ async def test_a_referral_that_went_out_stays_and_a_doctor_is_asked_to_look_at_i
     path = f"/patients/{patient}/events/{event}/corrections"
     told = (await network.post(path, {"readings": {"sbp": 129, "dbp": 79}})).json()
     assert "referral_has_gone_out" in {one["what"] for one in told["cannot_undo"]}
+    texts = [one["text"] for one in told["cannot_undo"]]
+    assert "Cannot be undone: referral to hospital (the referral has gone out)" in texts
+    assert not [text for text in texts if "  " in text]
     (review,) = (await network.get("/tasks", "doctor", kind="review_referral")).json()["items"]
     assert review["by"] == "doctor"
     assert (await network.get("/referrals", "hospital-1", stage="requested")).json()["items"]

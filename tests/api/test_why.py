@@ -59,6 +59,16 @@ async def test_where_no_referral_was_made_the_rows_that_would_make_one_are_named
     assert "HTN-C1" in {line["row"] for line in said["stands"]}
 
 
+async def test_a_row_that_joined_the_referral_of_another_pathway_is_not_said_to_have_asked_for_none(network: Network) -> None:
+    patient = await network.enrol(conditions=["hypertension", "type2_diabetes"])
+    await network.post(f"/patients/{patient}/visits", {"readings": {**EMERGENCY, "fpg": 17.5}})
+    said = await asked(network, patient, referral="to_hospital")
+    assert "no_row_asked" not in said["held_back"]
+    assert "Row DM-E1 joins the open referral (one referral for one reason)" in told(said)
+    day = await asked(network, patient, day="2025-03-17")
+    assert len(told(day)) == len(set(zip(told(day), (line["pathway"] for line in day["stands"]), strict=True)))
+
+
 async def test_a_text_that_was_not_sent_says_what_held_it_back(network: Network) -> None:
     patient = await network.enrol()
     assert (await asked(network, patient, message="visit_soon"))["held_back"] == ["not_due"]

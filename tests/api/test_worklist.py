@@ -109,6 +109,7 @@ async def test_a_worklist_costs_as_many_queries_with_fifty_tasks_as_with_five(pl
     for n in range(2):
         for k in range(5 if n == 0 else 45):
             await opened(place, patient, f"task/{n}/{k}", due=TODAY)
+        place.parts.keys.forget()  # else the caller's key is asked for again only where five seconds have passed
         asked.clear()
         assert len((await place.get("/worklist")).json()["tasks"]) == (5 if n == 0 else 50)
         counts.append(sum(one.startswith(("SELECT", "WITH")) for one in asked))

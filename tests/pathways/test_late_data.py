@@ -10,9 +10,9 @@ from typing import Any
 from late import Lived, dues, lived
 from plans import CALM, CRITICAL, HIGH, plan
 
-from pathways.engine import events
+from pathways.engine import events, next_due
 from pathways.engine.commands import CancelReferral, CancelRefill, OpenTask, RequestReferral, RetractMessage, SendMessage
-from pathways.engine.events import AnyEvent, Corrected, Fill, Value, VersionMoved, VisitCompleted
+from pathways.engine.events import AnyEvent, Corrected, Fill, ReadingReceived, Value, VersionMoved, VisitCompleted
 from pathways.engine.ordering import in_order
 from pathways.engine.plan import ByTag, Plan
 
@@ -212,3 +212,96 @@ def test_what_is_told_late_is_decided_by_the_version_that_was_followed_then() ->
     assert dues(late.state) == dues(in_time.state)
     assert late.state.courses["hypertension"].version == newer.version
     assert next(reason.version for reason in late.reasons if reason.code == "decided") == HYPERTENSION.version
+
+
+def test_news_told_while_a_version_is_coming_leave_the_services_of_the_one_that_is_followed() -> None:
+    services = {f"renamed_{name}": replace(one, name=f"renamed_{name}") for name, one in HYPERTENSION.services.items()}
+    newer = replace(HYPERTENSION, version="b" * 16, services=services)
+    coming = VersionMoved(
+        id="rollout/1/hypertension",
+        at=on(20),
+        learnt=on(20),
+        pathway="hypertension",
+        came_from=HYPERTENSION.version,
+        to=newer.version,
+        policy="safe_point",
+    )
+    pinned = replace(FOLLOWED, versions={newer.version: newer})  # as a step has it: the version followed is the plan's own
+    first, second = (
+        ReadingReceived(id=f"lab/{day}", at=on(day), learnt=on(told), readings={"sbp": 130.0}, source="laboratory")
+        for day, told in ((25, 25), (22, 30))
+    )
+    life = lived(pinned, [enrolled(), visit("v1", 10, CALM), coming, first])
+    before = dues(life.state)
+    life.tell(second)
+    assert (life.refolds, dues(life.state)) == (1, before)
+    assert (life.state.courses["hypertension"].version, life.state.courses["hypertension"].coming) == (
+        HYPERTENSION.version,
+        newer.version,
+    )
+
+
+def test_what_a_second_correction_of_the_same_moment_makes_due_is_done_at_once() -> None:
+    exam = events.ServiceCompleted(id="exam", at=on(20), learnt=on(20), service="annual_exam")
+    life = lived(FOLLOWED, [enrolled(), exam, passed(120)])
+    never = replace(right("exam", 120, void=True), id="never")
+    life.tell(right("no such visit", 120, void=True)).tell(never)
+    due = next_due(life.plan, life.state)
+    assert due is not None
+    assert due > on(120)
+    assert "annual_exam" in [task.kind for task in life.state.tasks.values()]
+
+
+def _renamed_while_referred(*story: AnyEvent) -> Lived:
+    """Referred at the visit of day 10; from day 12 a version waits for the next visit, in which every service has another name."""
+    names = {name: f"renamed_{name}" for name in HYPERTENSION.services}
+    services = {names[name]: replace(one, name=names[name]) for name, one in HYPERTENSION.services.items()}
+    referring = {
+        name: replace(one, refer=replace(one.refer, service=names[one.refer.service])) if one.refer is not None else one
+        for name, one in HYPERTENSION.decisions.items()
+    }
+    newer = replace(HYPERTENSION, version="b" * 16, services=services, decisions=referring)
+    coming = VersionMoved(
+        id="rollout/1/hypertension",
+        at=on(12),
+        learnt=on(12),
+        pathway="hypertension",
+        came_from=HYPERTENSION.version,
+        to=newer.version,
+        services=names,
+        policy="safe_point",
+    )
+    return lived(replace(FOLLOWED, versions={newer.version: newer}), [enrolled(), visit("v1", 10, CRITICAL), coming, *story])
+
+
+def test_a_late_visit_at_which_a_version_takes_over_takes_a_referral_that_is_open_with_it() -> None:
+    life = _renamed_while_referred(visit("v2", 14, CRITICAL, told=on(20)))
+    course = life.state.courses["hypertension"]
+    assert (life.refolds, course.version, set(course.services)) == (1, "b" * 16, {"renamed_follow_up", "renamed_annual_exam"})
+    assert {referral.service for referral in life.state.referrals.values()} == {"renamed_to_hospital"}
+    assert [request.referral for request in made(life, RequestReferral)] == ["referral#1"]
+    assert "review_referral" not in [task.kind for task in life.state.tasks.values()]
+
+
+def test_a_visit_that_never_happened_takes_back_the_version_that_took_over_at_it() -> None:
+    life = _renamed_while_referred(visit("v2", 14, CRITICAL), right("v2", 20, void=True))
+    course = life.state.courses["hypertension"]
+    assert (course.version, course.coming) == (HYPERTENSION.version, "b" * 16)
+    assert set(course.services) == {"follow_up", "annual_exam"}
+    assert {referral.service for referral in life.state.referrals.values()} == {"to_hospital"}
+    assert [request.referral for request in made(life, RequestReferral)] == ["referral#1"]
+
+
+def test_the_way_back_to_a_version_leads_to_the_day_that_a_correction_gave_it() -> None:
+    often = replace(HYPERTENSION.services["follow_up"], every=ByTag(always=10))
+    newer = replace(HYPERTENSION, version="b" * 16, services={**HYPERTENSION.services, "follow_up": often})
+    versions = (HYPERTENSION.version, newer.version)
+    there, back = (
+        VersionMoved(id=f"move/{day}", at=on(day), learnt=on(day), pathway="hypertension", came_from=came_from, to=to)
+        for day, came_from, to in ((12, *versions), (16, *reversed(versions)))
+    )
+    life = lived(replace(FOLLOWED, versions={newer.version: newer}), [enrolled(), visit("v1", 10, HIGH), there])
+    life.tell(right("v1", 15, readings={"sbp": 128.0}))
+    assert dues(life.state)["hypertension", "follow_up"] == on(20).date()  # as it was: every ten days, whatever the tag
+    life.tell(back)
+    assert dues(life.state)["hypertension", "follow_up"] == on(100).date()

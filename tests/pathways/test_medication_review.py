@@ -135,3 +135,16 @@ def test_without_checks_in_the_plan_nothing_is_looked_at() -> None:
     patient.dispensed("enalapril", 1)
 
     assert told(patient.dispensed("valsartan", 2)) == []
+
+
+def test_who_comes_back_with_the_same_medicines_is_looked_at_again() -> None:
+    patient = Patient()
+    patient.dispensed("enalapril", 1)
+    patient.dispensed("valsartan", 2)
+    left, back = BEGIN + timedelta(days=3), BEGIN + timedelta(days=5)
+    patient.then(events.Withdrawn(id="w", at=left, learnt=left))
+
+    fills = (Fill("enalapril", BEGIN.date(), 30), Fill("valsartan", BEGIN.date(), 30))
+    returned = events.Enrolled(id="e2", at=back, learnt=back, pathways=("hypertension",), born=date(1960, 1, 1), fills=fills)
+
+    assert [task.kind for task in reviews(patient.then(returned))] == ["medication_review"]

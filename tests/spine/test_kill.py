@@ -17,9 +17,9 @@ from spine.people import pressure, somebody
 from spine.stack import HURRIED, Happening, Stack, moment, standing, texts
 from spine.supervisor import Breeder, supervised
 from spine.worker_process import Order
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from pathways.engine.events import AnswerReceived, CallMade, Dispensed, Fill, PathwaysChanged, VisitCompleted
+from pathways.engine.events import AnswerReceived, CallMade, Dispensed, Fill, VersionMoved, VisitCompleted
 from pathways.language import library, load
 from records.tables import Enrolment, PathwayVersion
 from workflows.contract import Pace
@@ -76,8 +76,11 @@ async def the_rule_is_changed(stack: Stack, patient: str) -> None:
         await session.execute(update(PathwayVersion).where(PathwayVersion.pathway == "hypertension").values(current=False))
         version = changed.pathway.version
         session.add(PathwayVersion(version=version, pathway="hypertension", text=text, published=now, current=True))
-        await session.execute(update(Enrolment).where(Enrolment.patient_id == patient).values(version=version))
-    await stack.tell(patient, lambda now: PathwaysChanged(id="moved/1", at=now, learnt=now, pathways=("hypertension",)))
+        came_from = (await session.scalars(select(Enrolment.version).where(Enrolment.patient_id == patient))).one()
+    await stack.tell(
+        patient,
+        lambda now: VersionMoved(id="moved/1", at=now, learnt=now, pathway="hypertension", came_from=came_from, to=version),
+    )
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def list_shipped() -> None:
 
 @app.command()
 def publish() -> None:
-    """Publish the shipped pathways of which no version is published; another version goes through POST /pathways/NAME/versions."""
+    """Publish the shipped pathways of which no version is published; another version begins as a draft (docs/versions.md)."""
     published = asyncio.run(_publish(Settings.read()))
     print(f"published: {', '.join(published)}" if published else "each shipped pathway has a published version; nothing changed")
 

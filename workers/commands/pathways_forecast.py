@@ -45,7 +45,9 @@ def forecast(
     seed: Annotated[int, typer.Option(help="Of chance: the same seed gives the same forecast.")] = 1,
     sms_cost: Annotated[float, typer.Option(min=0, help="What one SMS segment costs.")] = SMS_COST,
     team: Annotated[list[str] | None, typer.Option(help="Only this care team; may be given again.")] = None,
-    service: Annotated[list[str] | None, typer.Option(help="OLD=NEW: a service that another replaces; OLD= for none.")] = None,
+    service: Annotated[
+        list[str] | None, typer.Option("--replace", "--service", help="OLD=NEW: a service that another replaces; OLD= for none.")
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="OLD=NEW: a tag that another replaces.")] = None,
     processes: Annotated[int, typer.Option(min=0, max=64, help="How many compute; 0 for one without a process of its own.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
@@ -106,7 +108,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
     if result["left_out"]:
         console.print("not looked at: " + ", ".join(f"{n} {code.replace('_', ' ')}" for code, n in result["left_out"].items()))
     work = Table(title="work in that time")
-    for heading in ("", "today's version", "the draft", "difference", "a week"):
+    for heading in ("", "today's version", "the draft", "difference", "of it a week"):
         work.add_column(heading, justify="left" if not heading else "right")
     for name, words in WORDS.items():
         one = result["measures"][name]
@@ -122,7 +124,7 @@ def _show_teams(result: Mapping[str, Any], console: Console) -> None:
     over = [team for team in result["teams"] if any(team["over_capacity"].values())]
     over.sort(key=lambda team: (-len(team["over_capacity"]["draft"]), team["team"]))
     if not over:
-        console.print("every care team has room for its visits, under both")
+        console.print("every care team has room for its visits, today and under the draft")
     for team in over[:FEW]:
         weeks = {world: team["over_capacity"][world] for world in ("present", "draft")}
         worst = max(weeks["draft"] or weeks["present"], key=lambda week: week["over"])
@@ -158,10 +160,12 @@ def _show_people(result: Mapping[str, Any], console: Console) -> None:
     for when, words in (("at_once", "at once"), ("at_the_end", "at the end of that time")):
         moves = ", ".join(f"{one['patients']:,} {one['present'] or 'no tag'} to {one['draft'] or 'no tag'}" for one in tags[when])
         console.print(f"another tag {words}: {moves or 'nobody'}")
-    told = ", ".join(f"{n:,} {fit.replace('_', ' ')}" for fit, n in fits["patients"].items())
+    told = ", ".join(f"{n:,} {'need a person' if fit == 'needs_person' else fit}" for fit, n in fits["patients"].items())
     console.print(f"moving them: {told}")
     if fits["why"]:
         console.print("a person is needed for: " + ", ".join(f"{n} {code.replace('_', ' ')}" for code, n in fits["why"].items()))
+    if "service_gone_while_due" in fits["why"] or "tag_gone" in fits["why"]:
+        console.print("where one was renamed, say so: --replace OLD=NEW, --tag OLD=NEW (OLD= where it ends on purpose)")
 
 
 def _show_behaviour(result: Mapping[str, Any], console: Console) -> None:
@@ -170,7 +174,7 @@ def _show_behaviour(result: Mapping[str, Any], console: Console) -> None:
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for one in result["behaviour"]:
         source = f"{one['source']}, n = {one['n']:,}" if one["n"] else one["source"]
-        table.add_row(one["says"], f"{one['value']:g}", one["unit"], source)
+        table.add_row(one["says"], f"{one['value']:.3g}", one["unit"], source)
     console.print(table)
 
 

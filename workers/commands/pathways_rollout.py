@@ -76,6 +76,8 @@ async def _preview(
         print(f"{found.enrolled} patients are on other versions; {found.looked_at} of them were looked at")
         _print_counts("fit", found.fits)
         _print_counts("needs a person because of", found.codes)
+        if {"service_gone_while_due", "tag_gone"} & set(found.codes):
+            print("  where one was renamed, say so: --replace OLD=NEW, --tag OLD=NEW (OLD= where it ends on purpose)")
         print(f"texts of the following week that the moves would cause: {found.sms}")
 
 
