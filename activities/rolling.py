@@ -172,7 +172,7 @@ class Rolling:
         if not await tell(self.session, held, rollout, move, look, self.at, decided=True):
             raise CannotRoll("This was decided before, and the patient's step could not carry it out. Start another rollout.")
         row.status, row.came_from, row.fit, row.sms = "asked", look.came_from, look.fit.fit, look.sms
-        row.why = ",".join(look.fit.codes)[:120]
+        row.why = ",".join(look.fit.codes)
 
     def _stands(self, rollout: Rollout, *statuses: str, to: str) -> None:
         if rollout.status not in statuses:

@@ -264,7 +264,7 @@ class _One:
         return self._note(held.patient.id, look, "asked")
 
     def _note(self, patient_id: str, look: Look, status: str, why: str = "") -> Came:
-        self.session.add(_row(self.rollout.id, patient_id, look, status, why[:120], self.now))
+        self.session.add(_row(self.rollout.id, patient_id, look, status, why, self.now))
         return "asked" if status == "asked" else "noted"
 
     def _moves(self) -> Moves:

@@ -61,8 +61,11 @@ async def preview_rollout(
     """Patients on other versions, looked at one by one, at random: how they fit, what keeps them, texts it would cause."""
     wanted = _wanted(name, version, body)
     async with parts.database.reading() as session:
-        if await PublishedPathways(session).one(name, version) is None:
+        meant = await PublishedPathways(session).one(name, version)
+        if meant is None:
             raise not_found()
+        if meant.retired is not None:
+            raise Problem(409, "This version was retired, nobody is put on it any more; choose another one.")
         try:
             await Rolling(session, parts.plans, caller.id, await now_of(parts, session)).check_mapping(wanted)
         except BadMapping as wrong:

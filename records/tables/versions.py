@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from records.tables.base import Base, Code, Id, Key
+from records.tables.base import Base, Code, Id
 
 RUNNING = text("status IN ('running', 'paused')")
 
@@ -105,7 +105,7 @@ class RolloutPatient(Base):
     patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
     came_from: Mapped[str] = mapped_column(String(64))
     fit: Mapped[str] = mapped_column(Code)
-    why: Mapped[str] = mapped_column(Key, default="")  # codes, for needs_person and left
+    why: Mapped[str] = mapped_column(String(400), default="")  # codes, for needs_person and left; all of them have room
     status: Mapped[str] = mapped_column(Code)
     sms: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime]

@@ -174,6 +174,8 @@ async def test_what_cannot_be_is_refused_with_its_remedy(published: Network) -> 
         await PublishedPathways(session).retire("hypertension", NEW, by="anna", at=START, why="wrong")
     retired = await _ask(published, AT, {"why": "as agreed", "services": MAPPED})
     assert (retired.status_code, "retired" in retired.json()["detail"]) == (409, True)
+    looked_at = await _ask(published, f"{AT}/preview", {"services": MAPPED})
+    assert (looked_at.status_code, "retired" in looked_at.json()["detail"]) == (409, True)
     assert (await published.get("/rollouts/nothing", "coordinator")).status_code == 404
     assert (await _ask(published, "/rollouts/nothing/pause", {"why": "because"})).status_code == 404
     assert (await _ask(published, "/rollouts/nothing/rollback", {"why": "because"})).status_code == 404

@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("patient_id", sa.String(length=40), nullable=False),
         sa.Column("came_from", sa.String(length=64), nullable=False),
         sa.Column("fit", sa.String(length=60), nullable=False),
-        sa.Column("why", sa.String(length=120), nullable=False),
+        sa.Column("why", sa.String(length=400), nullable=False),
         sa.Column("status", sa.String(length=60), nullable=False),
         sa.Column("sms", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
