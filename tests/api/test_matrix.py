@@ -128,7 +128,7 @@ async def test_every_route_by_every_role_from_every_place_is_exactly_what_is_dec
             elif "{calendar}" in address or "/holidays/" in address:
                 # Beyond the right it matters whose calendar it is: one that other places keep is not changed from beneath.
                 fits = answer.status_code < 500 and (answer.status_code != 403 or "calendar" in answer.text)
-            elif right in ("pathways.publish", "rollouts.run"):
+            elif right in ("pathways.publish", "pathways.approve", "rollouts.run"):
                 # What every team follows is published by somebody who stands over all of them.
                 fits = answer.status_code < 500 and (answer.status_code != 403 or "whole network" in answer.text)
             else:

@@ -43,7 +43,7 @@ def damaged(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=200, deadline=20_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=20_000, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
     count = text.count("\n") + 1
@@ -55,7 +55,7 @@ def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
         assert problem.remedy
 
 
-@settings(max_examples=100, deadline=20_000)
+@settings(max_examples=40, deadline=20_000)
 @given(st.text(max_size=300) | st.lists(PIECES, max_size=40).map(" ".join))
 def test_any_text_at_all_gets_an_answer(text: str) -> None:
     assert report(load(text, file="x.yaml").problems)

@@ -115,7 +115,7 @@ known = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(table=st.lists(conditions, min_size=2, max_size=4), patients=st.lists(known, min_size=1, max_size=25))
 def test_no_patient_ever_meets_a_row_that_was_called_unreachable(table: list[str], patients: list[dict[str, object]]) -> None:
     loaded = load(rows(*table), file="p.yaml")

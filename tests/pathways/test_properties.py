@@ -15,7 +15,7 @@ from pathways.engine.turn import Turn
 from pathways.serial import dump_command, dump_event, dump_reason, dump_state, load_command, load_event, load_reason, load_state
 
 quick = settings(
-    max_examples=100,
+    max_examples=60,
     derandomize=True,
     deadline=None,
     database=None,

@@ -19,7 +19,7 @@ from pathways.engine.plan import Plan
 from pathways.serial import dump_command, dump_reason, dump_state, load_command, load_reason, load_state
 
 some = settings(
-    max_examples=40,
+    max_examples=20,
     derandomize=True,
     deadline=None,
     database=None,
