@@ -66,8 +66,7 @@ class Rolling:
         former = await self._current_before(version) if is_current or current is None else current.version
         rollout = rollouts.start(wanted, former=former, by=self.by, why=why, at=self.at)
         if not is_current:
-            about = {"by": self.by, "at": self.at, "why": why, "about": rollout.id}
-            await published.make_current(wanted.pathway, wanted.version, **about)  # type: ignore[arg-type]
+            await published.make_current(wanted.pathway, wanted.version, by=self.by, at=self.at, why=why, about=rollout.id)
         self._deed(rollout, "rollout_started", why)
         return rollout
 
@@ -133,8 +132,7 @@ class Rolling:
         undo = rollouts.start(wanted, former=forward.version, by=self.by, why=why, at=self.at, undoes=forward.id)
         current = await published.current(forward.pathway)
         if current is not None and current.version == forward.version and forward.former:
-            about = {"by": self.by, "at": self.at, "why": why, "about": undo.id}
-            await published.make_current(forward.pathway, forward.former, **about)  # type: ignore[arg-type]
+            await published.make_current(forward.pathway, forward.former, by=self.by, at=self.at, why=why, about=undo.id)
         self._deed(undo, "rolled_back", why)
         return undo
 

@@ -6,6 +6,7 @@ Rule 2: asking answers at once; how far it is, and what it came to, is read late
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ router = APIRouter(tags=["forecasts"])
 Runs = Annotated[Caller, may("forecasts.run")]
 PathwayName = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$", description="of the pathway, such as hypertension")]
 Replaced = Annotated[
-    list[Annotated[str, Query(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}=([A-Za-z_][A-Za-z0-9_]{0,59})?$")]],
+    tuple[Annotated[str, Query(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}=([A-Za-z_][A-Za-z0-9_]{0,59})?$")], ...],
     Query(max_length=50, description="OLD=NEW: what the draft has in its place; OLD= for what ends on purpose"),
 ]
 UNMET = "BadScenario"  # a draft whose scenarios are not met yet may be tried all the same
@@ -46,8 +47,8 @@ async def run_forecast(
     weeks: Annotated[int, Query(ge=1, le=104, description="how far ahead")] = WEEKS,
     seed: Annotated[int, Query(ge=0, le=2**31 - 1, description="of chance: the same gives the same forecast")] = 1,
     sms_cost: Annotated[float, Query(ge=0, le=1000, description="of one SMS segment")] = SMS_COST,
-    service: Replaced = [],  # noqa: B006 - the framework copies it
-    tag: Replaced = [],  # noqa: B006
+    service: Replaced = (),
+    tag: Replaced = (),
 ) -> ForecastOut:
     """Run a definition, or a draft that is kept, on the enrolled patients beside the version each is on.
 
@@ -131,7 +132,7 @@ def _stops(one: object) -> bool:
     return getattr(one, "severity", "") == "error" and getattr(one, "kind", "") != UNMET
 
 
-def _pairs(given: list[str]) -> dict[str, str]:
+def _pairs(given: Sequence[str]) -> dict[str, str]:
     return {old: new for old, _, new in (one.partition("=") for one in given)}
 
 
