@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
+from pathways.language import source
 
 Kind = Literal["confirm", "another_day", "stop", "start", "reading", "danger", "text"]
 
@@ -178,7 +178,7 @@ class _Words:
 
 @cache
 def _words() -> _Words:
-    return _Words(YAML(typ="safe").load(Path(__file__).with_name("answers.yaml").read_text(encoding="utf-8")))
+    return _Words(source.shipped(Path(__file__).with_name("answers.yaml")))
 
 
 def _plain(phrases: Iterable[str]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -28,13 +29,13 @@ from pathways.language import Loaded, load, report
 from pathways.language.scenarios import Home, Lab, Visit
 from records.behaviour import measured
 from records.clock import Clock, system_time
-from records.database import Database
+from records.database import Database, DatabaseAway
 from records.forecasts import Forecasts, Population, TeamOf, drawn, in_batches, lease_name
 from records.lease import Lease
 from records.tables import ForecastRow
 from records.vault import Vault
 
-SAMPLE = 10_000
+SAMPLE = 2_000  # a minute on two cores
 WEEKS = 52
 SMS_COST = 0.05  # of a segment; whoever asks says what theirs costs
 LARGEST_PART = 500  # people, who share one image of their team's calendar
@@ -189,6 +190,14 @@ def lease_of(database: Database, forecast: str, holder: str = "") -> Lease:
     return Lease(database, lease_name(forecast), lasts=timedelta(seconds=90), holder=holder or forecast)
 
 
+async def hold(lease: Lease) -> None:
+    """Renew it until somebody ends this; a database that is away for a moment does not lose what was computed."""
+    while True:
+        await asyncio.sleep(lease.lasts.total_seconds() / 6)
+        with contextlib.suppress(DatabaseAway):
+            await lease.take()
+
+
 async def make(database: Database, vault: Vault, forecast: str, *, processes: int = 2) -> None:
     """Make the forecast that was asked for and keep what it came to; what goes wrong is kept as its problem."""
     lease = lease_of(database, forecast)
@@ -211,12 +220,7 @@ async def make(database: Database, vault: Vault, forecast: str, *, processes: in
         told = moment
         await put_down(status="running", done=done, total=total)
 
-    async def hold() -> None:
-        while True:
-            await asyncio.sleep(lease.lasts.total_seconds() / 6)
-            await lease.take()
-
-    holding = asyncio.create_task(hold())
+    holding = asyncio.create_task(hold(lease))
     try:
         result = await Forecasting(database, vault, Clock(), processes=processes).run(wanted, tell, pathway=pathway)
         looked_at = result["sampled"] + sum(result["left_out"].values())

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 from babel.dates import format_skeleton
-from ruamel.yaml import YAML
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.commands import Part, SendMessage
+from pathways.language import source
 from pathways.language.wording import Wording, shipped_frames
 from records.patients import Profile
 from records.tables import CareTeam, Organisation, Patient, ReferralRow, RefillRow
@@ -24,7 +24,7 @@ LOCALES = {"zh-Hans": "zh_Hans", "zh-Hant": "zh_Hant"}
 @cache
 def network_wording() -> Wording:
     """What the network itself texts, outside any pathway."""
-    texts = YAML(typ="safe").load(Path(__file__).with_name("network_messages.yaml"))
+    texts = source.shipped(Path(__file__).with_name("network_messages.yaml"))
     return Wording({"": texts}, shipped_frames())
 
 

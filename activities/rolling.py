@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.moves import Move, Moves, move_of
 from activities.plans import Plans
-from activities.rollouts import tell
+from activities.rollout_patients import tell
 from pathways.engine.plan import Pathway
 from records.deeds import Deeds
 from records.pathways import PublishedPathways, Retired
@@ -157,6 +157,9 @@ class Rolling:
     async def _move_after_all(self, rollout: Rollout, row: RolloutPatient, held: Held, move: Move, accept: frozenset[str]) -> None:
         if rollout.status == "stopped" or await Rollouts(self.session).undoing(rollout.id) is not None:
             raise CannotRoll("This rollout was stopped or taken back. Start another one to move anybody to its version.")
+        to = await self.session.get(PathwayVersion, rollout.version)
+        if to is not None and to.retired is not None:
+            raise CannotRoll("This version was retired since, and nobody is put on it any more. Let the patient stay.")
         look = await Moves(self.session, self.plans, self.at).look(held, move)
         if not look.came_from:
             row.status = "gone"

@@ -4,36 +4,36 @@ Rule 1: one transaction a patient: their event, their row in the rollout, and th
         again goes on behind the last of them; a second batch beside it (a worker that was thought dead) finds their rows.
 Rule 2: the patient's own step moves them. Waking them is a courtesy: whoever is not woken is by housekeeping.
 Rule 3: nobody is left silently: whoever needs a person, has left, or has moved on has a row that says so.
+Rule 4: whose record a batch opened, and on whose behalf, is in the audit log: nobody reads it, but somebody had it read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
-from typing import Literal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from activities.inbox import Wakes
-from activities.moves import Look, Move, Moves, move_of
+from activities.moves import Moves, move_of
 from activities.plans import Plans
+from activities.rollout_patients import Came, One, became, taken_back
 from activities.seeing import Seeing
 from activities.waking import SETTLES_WITHIN, NotWoken
-from pathways.engine import calendar
-from pathways.engine.moving import Replacing
-from pathways.engine.state import ENDED
+from records.audit import AuditLog, Entry
 from records.clock import Clock
 from records.database import Database
-from records.eventlog import EventLog
-from records.patients import Held, Patients
-from records.rollouts import Rollouts, move_id
-from records.tables import Rollout, RolloutPatient
-from records.vault import Vault
+from records.patients import Patients
+from records.places import EVERYWHERE
+from records.rollouts import Rollouts
+from records.tables import Rollout
+from records.vault import OPENED, Vault
 from workflows.contract import (
     PATIENTS_QUEUE,
     ROLL_ON,
@@ -52,9 +52,7 @@ PAUSED_LOOKS_EVERY = 600.0  # seconds; then a resume is found that could not be 
 HELD_LOOKS_EVERY = 3600.0
 DRIVEN_LOOKS_EVERY = 1.0  # while the clock is driven: the day begins whenever somebody moves it
 STEPS_AWAITED_EVERY = 2.0
-OVER_THE_LIMIT = "sms_over_limit"  # the move of this one patient causes more texts than a whole day may
-
-Came = Literal["asked", "noted", "held", "stop"]
+RUNNER = "rollout"  # the role in the audit log: it is no person's look
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,10 @@ class RolloutActivities:
     clock: Clock
     waker: Wakes
     seeing: Seeing = field(default_factory=Seeing)
+    audit: AuditLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "audit", AuditLog.of(self.database, self.vault))
 
     @activity.defn(name=ROLL_ON)
     async def roll_on(self, asked: RollOn) -> RolledOn:
@@ -118,14 +120,15 @@ class RolloutActivities:
         to_wake: list[tuple[str, int]] = []
         came: Came = "noted"
         looked_at = 0
-        for patient in batch:
-            came, next_step = await self._one(rollout.id, patient)
-            if came == "asked":
-                to_wake.append((patient, next_step))
-            if came in ("held", "stop"):
-                break
-            looked_at += 1
-            _beat(patient)
+        async with self._written_down(rollout):
+            for patient in batch:
+                came, next_step = await self._one(rollout.id, patient)
+                if came == "asked":
+                    to_wake.append((patient, next_step))
+                if came in ("held", "stop"):
+                    break
+                looked_at += 1
+                _beat(patient)
         await self._wake(to_wake)
         if came == "held":
             return RolledOn(wait_s=await self._until_morning(), looked_at=looked_at, summary="sms_limit")
@@ -143,7 +146,37 @@ class RolloutActivities:
                 rollout = await rollouts.one(rollout_id, held=True)
                 if rollout is not None:
                     news += (await rollouts.settle(rollout))[0]
+        return news + await self._taken_back()
+
+    async def _taken_back(self) -> int:
+        """A visit at which somebody moved never happened, so that they are back where they were: they wait for the next one."""
+        async with self.database.reading() as session:
+            found = await taken_back(session)
+        news = 0
+        for rollout, patient in found:
+            async with self._written_down(rollout), self.database.begin() as session:
+                await Rollouts(session).one(rollout.id, held=True)
+                held = await Patients(session, self.vault).held(patient)
+                row = await Rollouts(session).row(rollout.id, patient)
+                if held is None or row is None or row.status != "moved":
+                    continue
+                look = await Moves(session, self.plans, await self.clock.now(session)).look(held, move_of(rollout))
+                row.status = became(row, look, rollout)
+                news += row.status != "moved"
         return news
+
+    @asynccontextmanager
+    async def _written_down(self, rollout: Rollout) -> AsyncIterator[None]:
+        """Whose records are opened on behalf of whoever started ``rollout`` is in the audit log. Raises NotWrittenDown."""
+        opened = set[str]()
+        within = OPENED.set(opened)
+        try:
+            yield
+        finally:
+            OPENED.reset(within)
+            if opened:
+                whose, named = sorted(opened), f"rollout/{rollout.id}"
+                await self.audit.write(Entry(rollout.by, RUNNER, EVERYWHERE, "rollouts.run", named, whose, status=200))
 
     async def _settled(self, rollout_id: str) -> Rollout | None:
         async with self.database.begin() as session:
@@ -176,7 +209,7 @@ class RolloutActivities:
                 return "stop", 0
             if await rollouts.row(rollout_id, patient_id) is not None:
                 return "noted", 0
-            one = _One(session, rollouts, rollout, await self.clock.now(session), self.plans)
+            one = One(session, rollouts, rollout, await self.clock.now(session), self.plans)
             held = await Patients(session, self.vault).held(patient_id)
             came = await one.looked_at(patient_id, held)
             rollout.held = "sms_limit" if came == "held" else ""
@@ -203,94 +236,6 @@ class RolloutActivities:
         async with self.database.reading() as session:
             _, driven = await self.clock.read(session)
         return DRIVEN_LOOKS_EVERY if driven else HELD_LOOKS_EVERY
-
-
-@dataclass(frozen=True)
-class _One:
-    """One patient, in the transaction that holds them and the rollout."""
-
-    session: AsyncSession
-    rollouts: Rollouts
-    rollout: Rollout
-    now: datetime
-    plans: Plans
-
-    async def looked_at(self, patient_id: str, held: Held | None) -> Came:
-        if held is None or held.patient.life in ENDED:
-            return self._note(patient_id, Look(), "gone")
-        if self.rollout.undoes:
-            return await self._back(patient_id, held)
-        move = move_of(self.rollout)
-        look = await self._moves().look(held, move)
-        if not look.came_from:
-            return self._note(patient_id, look, "gone")
-        if look.fit.fit == "needs_person":
-            return self._note(patient_id, look, "left", ",".join(look.fit.codes))
-        if look.came_from == move.version and not look.coming:
-            return self._note(patient_id, look, "moved")
-        return await self._tell(held, move, look)
-
-    async def _back(self, patient_id: str, held: Held) -> Came:
-        """The way back of somebody whom the undone rollout moved, told to move, or has waiting."""
-        forward = await self.rollouts.row(self.rollout.undoes or "", patient_id)
-        if forward is None:
-            return self._note(patient_id, Look(), "gone")
-        forth = move_of(self.rollout)
-        back = Replacing(forth.services, forth.tags).back()
-        move = replace(forth, version=forward.came_from, policy="now", services=back.services, tags=back.tags)
-        look = await self._moves().look(held, move)
-        if not look.came_from:
-            return self._note(patient_id, look, "gone")
-        undone = await self.rollouts.one(self.rollout.undoes or "")
-        there = undone.version if undone is not None else ""
-        if look.came_from == forward.came_from and look.coming != there:
-            return self._note(patient_id, look, "moved")  # was never moved after all
-        if look.came_from == forward.came_from:  # it waits for its safe point: that is called off
-            return await self._tell(held, move, replace(look, came_from=there))
-        if look.came_from != there:
-            return self._note(patient_id, look, "moved_on")
-        return await self._tell(held, move, look)
-
-    async def _tell(self, held: Held, move: Move, look: Look) -> Came:
-        limit = self.rollout.sms_per_day
-        if limit is not None and look.sms:
-            if look.sms > limit:
-                return self._note(held.patient.id, look, "left", OVER_THE_LIMIT)
-            today = calendar.local_day(self.now, held.patient.timezone)
-            since = calendar.at_local(today, time(0, 0), held.patient.timezone)
-            if await self.rollouts.sms_since(self.rollout.id, since) + look.sms > limit:
-                return "held"
-        await tell(self.session, held, self.rollout, move, look, self.now)
-        return self._note(held.patient.id, look, "asked")
-
-    def _note(self, patient_id: str, look: Look, status: str, why: str = "") -> Came:
-        self.session.add(_row(self.rollout.id, patient_id, look, status, why, self.now))
-        return "asked" if status == "asked" else "noted"
-
-    def _moves(self) -> Moves:
-        return Moves(self.session, self.plans, self.now)
-
-
-async def tell(
-    session: AsyncSession, held: Held, rollout: Rollout, move: Move, look: Look, now: datetime, *, decided: bool = False
-) -> bool:
-    """Store the event that moves the patient; what other rollouts still waited for with them is over. False: it was there."""
-    event = move.event(move_id(rollout.id, rollout.pathway, decided=decided), look.came_from, now)
-    await Rollouts(session).take_over(held.patient.id, rollout.pathway, by=rollout.id)
-    return await EventLog(session, held.patient, held.person).append(event)
-
-
-def _row(rollout: str, patient: str, look: Look, status: str, why: str, at: datetime) -> RolloutPatient:
-    return RolloutPatient(
-        rollout_id=rollout,
-        patient_id=patient,
-        came_from=look.came_from,
-        fit=look.fit.fit,
-        why=why,
-        status=status,
-        sms=look.sms,
-        at=at,
-    )
 
 
 def _beat(patient: str) -> None:

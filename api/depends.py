@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -101,6 +101,7 @@ Session = Annotated[AsyncSession, Depends(_reading, scope="function")]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many of them")]
 After = Annotated[str | None, Query(max_length=400, description="`next` of the page before")]
 Language = Annotated[str, Query(pattern="^[A-Za-z-]{2,20}$", description="of the texts: en or zh-Hans")]
+PathwayName = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$", description="of the pathway, such as hypertension")]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="the same key twice is one event; opaque, please"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from records.callers import Caller
+
 ROLES: Mapping[str, str] = {
     "coordinator": "edits pathways, sees everything of the network's care",
     "approver": "approves and publishes pathways",
@@ -66,6 +68,11 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
 def roles_with(right: str) -> tuple[str, ...]:
     """The roles that have ``right``. Raises KeyError for a right that is not declared."""
     return RIGHTS[right]
+
+
+def has(caller: Caller, right: str) -> bool:
+    """Whether the caller's role has ``right``, and their key is not limited to others. Raises KeyError for an undeclared one."""
+    return caller.role in roles_with(right) and (caller.rights is None or right in caller.rights)
 
 
 def rights_of(role: str) -> tuple[str, ...]:

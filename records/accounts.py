@@ -81,7 +81,7 @@ class Passwords:
         self._waiting.append(None)
         done = asyncio.get_running_loop().run_in_executor(self._threads, work)
         done.add_done_callback(lambda _: self._waiting.pop())  # not before its turn is over, though its caller went home
-        return await done
+        return await asyncio.shield(done)
 
 
 def checked(password: str, *, login: str) -> str:

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from statistics import median
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine import calendar
@@ -24,6 +24,7 @@ from records.vault import Vault
 
 KINDS = ("visit_booked", "visit_completed", "call_made", "dispensed")
 A_YEAR = timedelta(days=365)
+VISITS_EACH = 20  # of the last visits so many are looked through for each patient, however many a network has in a year
 BY_THEMSELVES = 10  # days late that nobody need have called for
 BROUGHT_BACK = 14  # days within which a call has brought somebody
 
@@ -89,11 +90,11 @@ async def measured(session: AsyncSession, vault: Vault, *, now: datetime, patien
     lately = (
         select(EventRow.patient_id)
         .where(EventRow.kind == "visit_completed", EventRow.at >= since, EventRow.at <= now)
-        .group_by(EventRow.patient_id)
-        .order_by(func.max(EventRow.at).desc(), EventRow.patient_id)
-        .limit(patients)
+        .order_by(EventRow.at.desc(), EventRow.patient_id)
+        .limit(patients * VISITS_EACH)
     )
-    ids = sorted(await session.scalars(lately))
+    seen = dict.fromkeys(await session.scalars(lately))
+    ids = sorted(list(seen)[:patients])
     counted = Counted()
     for begin in range(0, len(ids), 100):
         rows = await session.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -51,6 +51,16 @@ def hashed(key: str) -> str:
 def new_secret(kind: str = "cairn") -> str:
     """A key nobody can guess; its beginning says to scanners what it is."""
     return f"{kind}_{secrets.token_urlsafe(32)}"
+
+
+async def names_of(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:
+    """By id of a key or an account: what it is called. Whoever has no name, or was never one of ours, is left out."""
+    asked = sorted({id_ for id_ in ids if id_})
+    found: dict[str, str] = {}
+    for table in (ApiKey, Account) if asked else ():
+        for id_, name in await session.execute(select(table.id, table.name).where(table.id.in_(asked), table.name != "")):
+            found[id_] = name
+    return found
 
 
 @dataclass

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from asyncpg import PostgresError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -107,6 +107,12 @@ async def _connected(session: AsyncSession) -> AsyncConnection:
         return await session.connection()
     except (OSError, PoolTimeout, PostgresError, DBAPIError) as fault:  # nothing was asked yet: it starts, stops, or is full
         raise DatabaseAway("the database does not answer") from fault
+
+
+async def take_turns(session: AsyncSession, about: str) -> None:
+    """Until this transaction ends, whoever takes turns about the same waits here."""
+    if session.get_bind().dialect.name != "sqlite":  # which has one writer anyway
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(about))))
 
 
 async def _take_the_write_lock(session: AsyncSession) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.pages import BIG_INTEGER, BadCursor, Page, behind, cursor, number_in
+from records.pages import BIG_INTEGER, Page, cursor, number_behind
 from records.tables import PathwayDeed
 
 Did = Literal[
@@ -53,12 +53,9 @@ class Deeds:
     async def page(self, pathway: str, *, limit: int, after: str | None = None) -> Page[PathwayDeed]:
         """What was done to a pathway, the latest first. Raises BadCursor."""
         query = select(PathwayDeed).where(PathwayDeed.pathway == pathway).order_by(PathwayDeed.id.desc()).limit(limit + 1)
-        key = behind(after, 1)
-        if key is not None:
-            try:
-                query = query.where(PathwayDeed.id < number_in(key[0], most=BIG_INTEGER))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
+        last = number_behind(after, most=BIG_INTEGER)
+        if last is not None:
+            query = query.where(PathwayDeed.id < last)
         found = list(await self.session.scalars(query))
         shown = found[:limit]
         return Page(shown, cursor(str(shown[-1].id)) if len(found) > limit else None)

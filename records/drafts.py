@@ -16,7 +16,7 @@ from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.deeds import Deeds, Did
-from records.pages import BadCursor, Page, behind, cursor, moment_in
+from records.pages import Page, cursor, moment_behind
 from records.tables import Moment, PathwayDraft
 
 OPEN = ("draft", "checked", "approved")
@@ -54,12 +54,9 @@ class Drafts:
         query = query.order_by(PathwayDraft.changed.desc(), PathwayDraft.id.desc()).limit(limit + 1)
         if status is not None:
             query = query.where(PathwayDraft.status == status)
-        key = behind(after, 2)
-        if key is not None:
-            try:
-                query = query.where(place < tuple_(literal(moment_in(key[0]), Moment()), literal(key[1])))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
+        last = moment_behind(after)
+        if last is not None:
+            query = query.where(place < tuple_(literal(last[0], Moment()), literal(last[1])))
         found = list(await self.session.scalars(query))
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].changed.isoformat(), shown[-1].id) if len(found) > limit else None)

@@ -12,21 +12,35 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.state import SCHEMA
 from pathways.forecast.bookings import WorkingDays
 from pathways.forecast.sample import BATCHES, Sampled
 from records.bookings import working_days
+from records.database import take_turns
+from records.pages import Page, cursor, moment_behind
 from records.patients import STATE
 from records.scope import Scope
-from records.tables import CareTeam, Enrolment, EventRow, ForecastRow, LeaseRow, PathwayVersion, Patient, PersonKey, StepRow
+from records.tables import (
+    CareTeam,
+    Enrolment,
+    EventRow,
+    ForecastRow,
+    LeaseRow,
+    Moment,
+    PathwayVersion,
+    Patient,
+    PersonKey,
+    StepRow,
+)
 from records.vault import PersonVault, Vault
 
 FOLLOWED = ("active", "paused", "in_hospital")
 UNFINISHED = ("waiting", "running")
 PAGE = 500
+LOOKED_AT = 1000  # forecasts, of which a page shows those that the caller may see
 RUNNER_GONE = "Whoever made this forecast has ended before it was done (a restart, or the machine was full). Ask for it again."
 
 
@@ -70,14 +84,12 @@ class Population:
 
     async def versions(self, pathway: str, *, only: Collection[str] | None = None) -> dict[str, int]:
         """How many are on which version of ``pathway``."""
-        counts: dict[str, int] = {}
-        query = select(Enrolment.version).join(Patient, Patient.id == Enrolment.patient_id)
+        query = select(Enrolment.version, func.count()).join(Patient, Patient.id == Enrolment.patient_id)
         query = query.where(Enrolment.pathway == pathway, Patient.life.in_(FOLLOWED))
         if only is not None:
             query = query.where(Patient.care_team_id.in_(sorted(only)))
-        for version in await self.session.scalars(query):
-            counts[version] = counts.get(version, 0) + 1
-        return counts
+        counted = await self.session.execute(query.group_by(Enrolment.version).order_by(Enrolment.version))
+        return {version: count for version, count in counted}
 
     async def texts(self) -> dict[str, str]:
         """The text of every published version that somebody is on."""
@@ -152,6 +164,23 @@ def _pages(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[begin : begin + PAGE]
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A forecast without its text and without what it came to; the fields are those of its row."""
+
+    id: str
+    pathway: str
+    version: str
+    asked: Mapping[str, Any]
+    by: str
+    at: datetime
+    status: str
+    done: int
+    total: int
+    problem: str
+    ended: datetime | None
+
+
 @dataclass(frozen=True)
 class Forecasts:
     """Forecasts of one transaction."""
@@ -166,9 +195,33 @@ class Forecasts:
     async def one(self, scope: Scope, pathway: str, forecast: str) -> ForecastRow | None:
         """The forecast, if it is about nobody but those whom the caller may see."""
         row = await self.session.get(ForecastRow, forecast, populate_existing=True)
-        if row is None or row.pathway != pathway or not covers(scope, row):
+        if row is None or row.pathway != pathway or not covers(scope, row.asked):
             return None
         return row
+
+    async def page(self, scope: Scope, pathway: str, *, limit: int, after: str | None = None) -> Page[Brief]:
+        """Forecasts of a pathway that are about nobody but those whom the caller may see, the newest first. Raises BadCursor.
+
+        So that no list reads a whole table, a page looks at ``LOOKED_AT`` of them at the most; it may hold fewer than ``limit``, or
+        none, and still have a next one.
+        """
+        place = tuple_(ForecastRow.at, ForecastRow.id)
+        most = limit if scope.whole_network else LOOKED_AT
+        query = select(*(getattr(ForecastRow, field) for field in Brief.__slots__)).where(ForecastRow.pathway == pathway)
+        query = query.order_by(ForecastRow.at.desc(), ForecastRow.id.desc()).limit(most + 1)
+        last = moment_behind(after)
+        if last is not None:
+            query = query.where(place < tuple_(literal(last[0], Moment()), literal(last[1])))
+        found = [Brief(*row) for row in await self.session.execute(query)]
+        mine = [(n, one) for n, one in enumerate(found[:most]) if covers(scope, one.asked)]
+        shown = [one for _, one in mine[:limit]]
+        looked_at = mine[limit - 1][0] + 1 if len(mine) >= limit else min(most, len(found))
+        seen = found[looked_at - 1] if looked_at < len(found) else None
+        return Page(shown, cursor(seen.at.isoformat(), seen.id) if seen is not None else None)
+
+    async def take_turns(self) -> None:
+        """Whoever asks for a forecast at the same moment waits for this transaction to end, so that the bound on them holds."""
+        await take_turns(self.session, "forecasts")
 
     async def unfinished(self) -> list[str]:
         """The ids of those that wait or run."""
@@ -196,12 +249,7 @@ def lease_name(forecast: str) -> str:
     return f"forecast/{forecast}"
 
 
-def covers(scope: Scope, row: ForecastRow) -> bool:
-    """Whether a forecast is about nobody but the caller's patients."""
-    teams = _teams(row.asked)
-    return scope.whole_network or (teams is not None and all(scope.covers_team(team) for team in teams))
-
-
-def _teams(asked: Mapping[str, Any]) -> list[str] | None:
+def covers(scope: Scope, asked: Mapping[str, Any]) -> bool:
+    """Whether a forecast for which this was asked is about nobody but the caller's patients."""
     teams = asked.get("teams")
-    return None if teams is None else [str(team) for team in teams]
+    return scope.whole_network or (teams is not None and all(scope.covers_team(str(team)) for team in teams))

@@ -14,7 +14,7 @@ from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, Corrected
 from pathways.engine.ordering import not_corrected
 from pathways.serial import load_event, load_reason
-from records.pages import BadCursor, Page, behind, cursor, number_in
+from records.pages import Page, cursor, number_behind
 from records.tables import EventRow, TimelineRow
 from records.vault import PersonVault
 
@@ -45,12 +45,9 @@ class Happened:
     async def page(self, *, limit: int, after: str | None = None) -> Page[Entry]:
         """What was told, newest first. Raises BadCursor."""
         query = self._rows().where(EventRow.kind.not_in(OURS)).order_by(EventRow.seq.desc()).limit(limit + 1)
-        key = behind(after, 1)
-        if key is not None:
-            try:
-                query = query.where(EventRow.seq < number_in(key[0]))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
+        last = number_behind(after)
+        if last is not None:
+            query = query.where(EventRow.seq < last)
         found = list(await self.session.scalars(query))
         shown = found[:limit]
         corrections = await self._corrections()

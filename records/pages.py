@@ -48,6 +48,24 @@ def behind(written: str | None, parts: int) -> list[str] | None:
     return key
 
 
+def moment_behind(written: str | None) -> tuple[datetime, str] | None:
+    """The moment and the id that a cursor names; None for the first page. Raises BadCursor."""
+    key = behind(written, 2)
+    try:
+        return None if key is None else (moment_in(key[0]), key[1])
+    except ValueError:
+        raise BadCursor("this cursor belongs to another list") from None
+
+
+def number_behind(written: str | None, *, most: int = INTEGER) -> int | None:
+    """The number that a cursor names; None for the first page. Raises BadCursor."""
+    key = behind(written, 1)
+    try:
+        return None if key is None else number_in(key[0], most=most)
+    except ValueError:
+        raise BadCursor("this cursor belongs to another list") from None
+
+
 def moment_in(part: str) -> datetime:
     """The moment that a part of a cursor names, UTC. Raises ValueError for one that no row has."""
     try:

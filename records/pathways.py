@@ -15,8 +15,9 @@ from sqlalchemy import ColumnExpressionArgument, func, literal, select, tuple_, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.state import ENDED
+from records.database import take_turns
 from records.deeds import Deeds
-from records.pages import BadCursor, Page, behind, cursor, moment_in
+from records.pages import Page, cursor, moment_behind
 from records.tables import Enrolment, Moment, PathwayVersion, Patient, Rollout, RolloutPatient
 
 TO_BE_MOVED = ("waiting", "asked")
@@ -68,12 +69,9 @@ class PublishedPathways:
         place = tuple_(PathwayVersion.published, PathwayVersion.version)
         query = _WITHOUT_TEXT.where(PathwayVersion.pathway == pathway)
         query = query.order_by(PathwayVersion.published.desc(), PathwayVersion.version.desc()).limit(limit + 1)
-        key = behind(after, 2)
-        if key is not None:
-            try:
-                query = query.where(place < tuple_(literal(moment_in(key[0]), Moment()), literal(key[1])))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
+        last = moment_behind(after)
+        if last is not None:
+            query = query.where(place < tuple_(literal(last[0], Moment()), literal(last[1])))
         found = [Version(*row) for row in await self.session.execute(query)]
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].published.isoformat(), shown[-1].version) if len(found) > limit else None)
@@ -85,8 +83,7 @@ class PublishedPathways:
 
     async def take_turns(self, pathway: str) -> None:
         """Until this transaction ends nobody else changes which version of ``pathway`` is current."""
-        if self.session.get_bind().dialect.name != "sqlite":  # which has one writer anyway
-            await self.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"pathway/{pathway}"))))
+        await take_turns(self.session, f"pathway/{pathway}")
 
     async def starting_with(self, pathway: str, beginning: str) -> list[str]:
         """The versions whose hash begins so; two at the most, for that is too many already."""

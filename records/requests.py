@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from records.pages import BadCursor, Page, behind, cursor, moment_in
+from records.pages import Page, cursor, moment_behind
 from records.scope import Scope
 from records.tables import Moment, ReferralRow, RefillRow
 
@@ -43,13 +43,9 @@ class Requests(Generic[R]):
         asked, id_ = self.table.asked, self.table.id
         query = select(self.table).where(*where).order_by(asked, id_).limit(limit + 1)
         query = scope.of_requests(query, place=self.place, patient=self.table.patient_id)
-        key = behind(after, 2)
-        if key is not None:
-            try:
-                last = tuple_(literal(moment_in(key[0]), Moment()), literal(key[1]))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
-            query = query.where(tuple_(asked, id_) > last)
+        last = moment_behind(after)
+        if last is not None:
+            query = query.where(tuple_(asked, id_) > tuple_(literal(last[0], Moment()), literal(last[1])))
         found = list(await self.session.scalars(query))
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].asked.isoformat(), shown[-1].id) if len(found) > limit else None)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from pathways.engine.state import ENDED
-from records.pages import BadCursor, Page, behind, cursor, moment_in
+from records.pages import Page, behind, cursor, moment_behind
 from records.scope import NETWORK, Scope
 from records.tables import Enrolment, EventRow, Moment, Patient, Rollout, RolloutPatient
 
@@ -118,13 +118,9 @@ class Rollouts:
             query = query.where(Rollout.pathway == pathway)
         if status is not None:
             query = query.where(Rollout.status == status)
-        key = behind(after, 2)
-        if key is not None:
-            try:
-                place = tuple_(literal(moment_in(key[0]), Moment()), literal(key[1]))
-            except ValueError:
-                raise BadCursor("this cursor belongs to another list") from None
-            query = query.where(tuple_(Rollout.started, Rollout.id) < place)
+        last = moment_behind(after)
+        if last is not None:
+            query = query.where(tuple_(Rollout.started, Rollout.id) < tuple_(literal(last[0], Moment()), literal(last[1])))
         found = list(await self.session.scalars(query))
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].started.isoformat(), shown[-1].id) if len(found) > limit else None)

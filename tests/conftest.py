@@ -19,6 +19,11 @@ from records.database import Database, migrate
 _numbers = count(1)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as there are cores: a good part of the tests waits for a server, not for a core."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
 @pytest.fixture(scope="session")
 def breeder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breeder]:
     """Forks worker processes that may be killed."""

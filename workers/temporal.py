@@ -120,7 +120,7 @@ async def kept_up(
             try:
                 server = await start()
                 tell("restarted")
-            except (NoTemporalServer, PortTaken):
+            except (NoTemporalServer, PortTaken, OSError):  # OSError: the machine has no room for a process just now
                 tell("not_restarted")
                 await asyncio.sleep(AGAIN_AFTER)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.models.base import Model, Moment, example
+from api.models.base import Model, Moment, example, page_of
 from api.models.pathways import DiagnosticOut
 
 Status = Literal["draft", "checked", "approved", "published", "discarded"]
@@ -16,19 +16,25 @@ _DRAFT = {
     "status": "checked",
     "why": "the county asks for ten days",
     "author": "key-7f3a",
+    "author_name": "Li, coordinator",
     "last_writer": "key-7f3a",
+    "last_writer_name": "Li, coordinator",
     "approved_by": "",
+    "approved_by_name": "",
     "created": "2025-03-03T01:00:00Z",
     "changed": "2025-03-03T02:00:00Z",
     "edit": 2,
 }
 
 
-class DraftBrief(Model, json_schema_extra=example(**{name: what for name, what in _DRAFT.items() if name != "last_writer"})):
+_BRIEF = {name: what for name, what in _DRAFT.items() if not name.startswith("last_writer")}
+
+
+class DraftBrief(Model, json_schema_extra=example(**_BRIEF)):
     """A definition that is being written. ``version``: the hash of its text as it stands, by which it would be published.
 
-    ``based_on``: the version that its author had read. ``author``, ``approved_by``: ids of keys or accounts. ``edit``: counts
-    edits, and is its ETag.
+    ``based_on``: the version that its author had read. ``author``, ``approved_by``: ids of keys or accounts; what they are called
+    stands beside them, empty where they have no name. ``edit``: counts edits, and is its ETag.
     """
 
     id: str
@@ -38,7 +44,9 @@ class DraftBrief(Model, json_schema_extra=example(**{name: what for name, what i
     status: Status
     why: str
     author: str
+    author_name: str
     approved_by: str
+    approved_by_name: str
     created: Moment
     changed: Moment
     edit: int
@@ -51,11 +59,12 @@ class DraftOut(DraftBrief, json_schema_extra=example(**_DRAFT, text="pathway: hy
     """A draft with its text and what is wrong with it; ``diagnostics`` is null while many are being checked."""
 
     last_writer: str
+    last_writer_name: str
     text: str
     diagnostics: list[DiagnosticOut] | None
 
 
-class DraftsOut(Model, json_schema_extra=example(items=[{n: w for n, w in _DRAFT.items() if n != "last_writer"}], next=None)):
+class DraftsOut(Model, json_schema_extra=page_of(DraftBrief)):
     """The one that was changed last first. ``next``: give it as ``after`` for the others."""
 
     items: list[DraftBrief]

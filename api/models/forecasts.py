@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from api.models.base import Model, Moment, example
+from pydantic import Field
+
+from api.models.base import Model, Moment, example, page_of
 
 Status = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -208,8 +210,10 @@ class ParameterOut(Model, json_schema_extra=example(**_PARAMETER)):
 class OutlookOut(Model, json_schema_extra=example(**_RESULT)):
     """What the forecast came to, scaled up to everybody on the pathway.
 
+    ``people``: ids, shown to those who may read patients (right ``patients.read``); empty for anybody else.
     ``against``: patients by the version they are on; ``left_out``: who could not be followed, by code; ``measures``: visits, calls,
-    home_visits, screenings (laboratory work and examinations), referrals, refills, sms, segments, sms_cost.
+    home_visits, screenings (laboratory work and examinations), referrals, refills, sms, segments, sms_cost. ``cautions``: what not
+    to read out of the figures, where few people were looked at or a range goes both ways.
     """
 
     pathway: str
@@ -230,6 +234,7 @@ class OutlookOut(Model, json_schema_extra=example(**_RESULT)):
     contacts: ContactsOut
     fits: FitsOut
     behaviour: list[ParameterOut]
+    cautions: list[str] = Field(default_factory=list)
 
 
 _FORECAST: dict[str, Any] = {
@@ -239,16 +244,23 @@ _FORECAST: dict[str, Any] = {
     "status": "running",
     "done": 400,
     "total": 2000,
+    "sample": 10000,
+    "weeks": 52,
+    "seed": 1,
     "by": "key-7f3a",
+    "by_name": "Li, coordinator",
     "at": "2025-03-03T01:00:00Z",
     "ended": None,
     "problem": "",
-    "result": None,
 }
 
 
-class ForecastOut(Model, json_schema_extra=example(**_FORECAST)):
-    """A forecast that was asked for. ``done`` of ``total`` people; ``result`` once it is done; ``problem`` where it failed."""
+class ForecastBrief(Model, json_schema_extra=example(**_FORECAST)):
+    """A forecast that was asked for, without what it came to. ``done`` of ``total`` people; ``problem`` where it failed.
+
+    ``version``: the hash of the text that was tried; ``sample``, ``weeks``, ``seed``: as they were asked for. ``by``: the id of a
+    key or account, ``by_name`` what it is called.
+    """
 
     id: str
     pathway: str
@@ -256,8 +268,24 @@ class ForecastOut(Model, json_schema_extra=example(**_FORECAST)):
     status: Status
     done: int
     total: int
+    sample: int | None
+    weeks: int | None
+    seed: int | None
     by: str
+    by_name: str
     at: Moment
     ended: Moment | None
     problem: str
+
+
+class ForecastOut(ForecastBrief, json_schema_extra=example(**_FORECAST, result=None)):
+    """A forecast that was asked for; ``result`` once it is done."""
+
     result: OutlookOut | None
+
+
+class ForecastPage(Model, json_schema_extra=page_of(ForecastBrief)):
+    """The newest first. ``next``: give it as ``after`` for the older ones."""
+
+    items: list[ForecastBrief]
+    next: str | None

@@ -25,6 +25,7 @@ _DEED = {
     "about": "5b0d3c9e",
     "did": "approved",
     "by": "key-19bc",
+    "by_name": "Wang, care programme",
     "at": "2025-03-03T01:00:00Z",
     "why": "as agreed on Monday",
 }
@@ -125,6 +126,7 @@ class MaybeWhyIn(Model, json_schema_extra=example(why="as agreed on Monday")):
 class DeedOut(Model, json_schema_extra=example(**_DEED)):
     """Who did what to a pathway, when and why. ``about``: the draft's or rollout's id, where there is one.
 
+    ``by``: the id of a key or account, ``by_name`` what it is called; empty where it has no name.
     ``did``: drafted, edited, checked, approved, sent_back, discarded, published, made_current, retired, rollout_started,
     rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided.
     """
@@ -135,6 +137,7 @@ class DeedOut(Model, json_schema_extra=example(**_DEED)):
     about: str
     did: str
     by: str
+    by_name: str
     at: Moment
     why: str
 

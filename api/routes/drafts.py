@@ -8,25 +8,24 @@ Rule 3: every change leaves a deed, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import definitions
 from api.checker import Busy
-from api.depends import After, IfMatch, Language, Limit, Parts, Session, may, now_of
+from api.depends import After, IfMatch, Language, Limit, Parts, PathwayName, Session, may, now_of
 from api.editing import as_read, etag, once
 from api.models.drafts import DraftBrief, DraftOut, DraftsOut, Status
 from api.models.pathways import CheckedOut, DiffOut, MaybeWhyIn, PublishedOut, WhyIn
 from api.parts import ApiParts
-from api.problems import Problem, not_found
+from api.problems import Problem, not_found, unusable
 from api.routes.pathways import RETIRED
 from api.writing import Writes
-from records.callers import Caller
+from records.callers import Caller, names_of
 from records.drafts import Drafts, NotNow, OwnWork
 from records.pathways import PublishedPathways, Retired
 from records.tables import PathwayDraft
@@ -38,7 +37,6 @@ Writer = Annotated[Caller, may("pathways.draft")]
 Approves = Annotated[Caller, may("pathways.approve")]
 Publishes = Annotated[Caller, may("pathways.publish")]
 
-PathwayName = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$", description="of the pathway, such as hypertension")]
 AVersion = Annotated[str | None, Query(max_length=64, description="a published version, by its first digits")]
 WhyNow = Annotated[str, Query(max_length=2000, description="the reason; kept with who did it and when")]
 ONE_S_OWN = "Ask a colleague who may approve pathways: whoever wrote a draft does not approve it."
@@ -62,6 +60,8 @@ async def begin_draft(
     text = await definitions.document(request)
     if not from_version:
         definitions.keepable(text)
+    elif text.strip():
+        raise unusable("from_version", "is named beside a text", "send one of them; based_on names the version that you had read")
     async with _work(writing.parts, caller) as (session, drafts):
         published = PublishedPathways(session)
         sent = await once(writing, session)
@@ -89,7 +89,7 @@ async def list_drafts(
 ) -> DraftsOut:
     """The one that was changed last first; those that were published or discarded stay in the list."""
     page = await Drafts(session).page(name, status=status, limit=limit, after=after)
-    return DraftsOut(items=[_brief(draft) for draft in page.items], next=page.next)
+    return DraftsOut(items=await _briefs(session, page.items), next=page.next)
 
 
 @router.get("/drafts/{draft_id}", summary="A draft")
@@ -155,22 +155,22 @@ async def approve_draft(
 ) -> DraftBrief:
     """A second person answers for this text. If-Match names the edit that they read; 403 for whoever wrote it."""
     definitions.everybodys(caller)
-    async with _work(parts, caller) as (_, drafts):
+    async with _work(parts, caller) as (session, drafts):
         draft = await _one(drafts, draft_id, alone=True)
         as_read(if_match, draft.edit)
         await drafts.approve(draft, why=body.why if body is not None else "")
         response.headers["ETag"] = etag(draft.edit)
-        return _brief(draft)
+        return (await _briefs(session, [draft]))[0]
 
 
 @router.post("/drafts/{draft_id}/send-back", summary="Send a draft back")
 async def send_back(caller: Approves, parts: Parts, draft_id: str, body: WhyIn, response: Response) -> DraftBrief:
     """It is to be written otherwise, and why; check and approval are taken back."""
-    async with _work(parts, caller) as (_, drafts):
+    async with _work(parts, caller) as (session, drafts):
         draft = await _one(drafts, draft_id, alone=True)
         drafts.send_back(draft, why=body.why)
         response.headers["ETag"] = etag(draft.edit)
-        return _brief(draft)
+        return (await _briefs(session, [draft]))[0]
 
 
 @router.post("/drafts/{draft_id}/publish", summary="Publish a draft")
@@ -243,15 +243,6 @@ async def diff_draft(caller: Reads, parts: Parts, draft_id: str, against: AVersi
     return definitions.diff(row.version, version, before, text, lang)
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A draft and what is shown of it besides."""
-
-    brief: DraftBrief
-    text: str
-    last_writer: str
-
-
 @asynccontextmanager
 async def _work(parts: ApiParts, caller: Caller) -> AsyncIterator[tuple[AsyncSession, Drafts]]:
     """One transaction; what the draft's life does not allow is 409, one's own approval 403."""
@@ -271,18 +262,30 @@ async def _one(drafts: Drafts, draft_id: str, *, alone: bool = False) -> Pathway
     return draft
 
 
-async def _whole(drafts: Drafts, draft: PathwayDraft) -> _Shown:
-    return _Shown(_brief(draft), draft.text, await drafts.last_writer(draft))
+async def _whole(drafts: Drafts, draft: PathwayDraft) -> dict[str, Any]:
+    """All that is shown of a draft but what is wrong with it."""
+    (brief,), wrote = await _briefs(drafts.session, [draft]), await drafts.last_writer(draft)
+    name = (await names_of(drafts.session, [wrote])).get(wrote, "")
+    return {**brief.model_dump(), "text": draft.text, "last_writer": wrote, "last_writer_name": name}
 
 
-async def _answered(parts: ApiParts, shown: _Shown, response: Response) -> DraftOut:
+async def _answered(parts: ApiParts, shown: dict[str, Any], response: Response) -> DraftOut:
     try:
-        diagnostics = definitions.diagnostics(await parts.checker.check(shown.text))
+        diagnostics = definitions.diagnostics(await parts.checker.check(shown["text"]))
     except Busy:
         diagnostics = None
-    response.headers["ETag"] = etag(shown.brief.edit)
-    return DraftOut(**shown.brief.model_dump(), last_writer=shown.last_writer, text=shown.text, diagnostics=diagnostics)
+    response.headers["ETag"] = etag(shown["edit"])
+    return DraftOut(**shown, diagnostics=diagnostics)
 
 
-def _brief(draft: PathwayDraft) -> DraftBrief:
-    return DraftBrief(**{field: getattr(draft, field) for field in DraftBrief.model_fields})
+async def _briefs(session: AsyncSession, drafts: Sequence[PathwayDraft]) -> list[DraftBrief]:
+    names = await names_of(session, (id_ for draft in drafts for id_ in (draft.author, draft.approved_by)))
+    fields = [field for field in DraftBrief.model_fields if not field.endswith("_name")]
+    return [
+        DraftBrief(
+            **{field: getattr(draft, field) for field in fields},
+            author_name=names.get(draft.author, ""),
+            approved_by_name=names.get(draft.approved_by, ""),
+        )
+        for draft in drafts
+    ]

@@ -1,37 +1,41 @@
 """Forecasts: what a draft would do to the people who are enrolled, asked for and looked at.
 
 Rule 1: a forecast is of the caller's own patients; whoever may not see all of them does not see it.
-Rule 2: asking answers at once; how far it is, and what it came to, is read later. Nothing of a patient is changed.
+Rule 2: patients by their ids are shown to those who may read patients; an approver sees counts.
+Rule 3: asking answers at once; how far it is, and what it came to, is read later. Nothing of a patient is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from activities.forecast_cautions import cautions
 from activities.forecasting import SAMPLE, SMS_COST, WEEKS, Wanted
 from api import definitions
-from api.depends import Parts, may, now_of
-from api.models.forecasts import ForecastOut, OutlookOut
+from api.depends import After, Limit, Parts, PathwayName, may, now_of
+from api.models.forecasts import ForecastBrief, ForecastOut, ForecastPage, OutlookOut
 from api.parts import ApiParts
 from api.problems import Fault, Problem, not_found, unusable
-from records.callers import Caller
+from api.rights import has
+from records.callers import Caller, names_of
 from records.clock import system_time
 from records.drafts import Drafts, version_of
-from records.forecasts import RUNNER_GONE, UNFINISHED, Forecasts
+from records.forecasts import RUNNER_GONE, Brief, Forecasts
 from records.tables import ForecastRow
 
 router = APIRouter(tags=["forecasts"])
 
 Runs = Annotated[Caller, may("forecasts.run")]
-PathwayName = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$", description="of the pathway, such as hypertension")]
 Replaced = Annotated[
     tuple[Annotated[str, Query(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}=([A-Za-z_][A-Za-z0-9_]{0,59})?$")], ...],
     Query(max_length=50, description="OLD=NEW: what the draft has in its place; OLD= for what ends on purpose"),
 ]
+NAMES_PEOPLE = ("tags", "contacts", "fits")  # parts of a result with a list of patients
+NO_ROOM = "The machine has no room for the process that would make this forecast. Ask again in a minute."
 UNMET = "BadScenario"  # a draft whose scenarios are not met yet may be tried all the same
 
 
@@ -76,7 +80,13 @@ async def run_forecast(
             total=0,
         ),
     )
-    await parts.forecaster.begin(parts.database, parts.vault, answer.id)
+    try:
+        await parts.forecaster.begin(parts.database, parts.vault, answer.id)
+    except OSError:
+        async with parts.database.begin() as session:
+            await Forecasts(session).failed(answer.id, NO_ROOM, at=system_time())
+        await parts.forecaster.let_go(parts.database, answer.id)
+        raise Problem(503, NO_ROOM) from None
     response.headers["Location"] = f"{request.url.path}/{answer.id}"
     return answer
 
@@ -88,30 +98,51 @@ async def _kept(parts: ApiParts, row: ForecastRow) -> ForecastOut:
     try:
         async with parts.database.begin() as session:
             forecasts, row.at = Forecasts(session), await now_of(parts, session)
+            await forecasts.take_turns()
             for gone in await forecasts.left_behind(system_time()):
                 await forecasts.failed(gone, RUNNER_GONE, at=system_time())
             if len(await forecasts.unfinished()) >= parts.forecaster.most:
                 raise Problem(503, "Forecasts are being made already; nothing was asked for. Please try again in a minute.")
-            return _shown(await forecasts.add(row))
+            return _whole(await forecasts.add(row), await names_of(session, [row.by]), people=False)
     except Exception:
         await parts.forecaster.let_go(parts.database, id_)
         raise
 
 
+@router.get("/pathways/{name}/forecasts", summary="Forecasts of a pathway")
+async def list_forecasts(caller: Runs, parts: Parts, name: PathwayName, limit: Limit = 50, after: After = None) -> ForecastPage:
+    """The newest first, without what they came to. Those that are about others' patients, too, are left out: a page may hold fewer
+    than ``limit`` and still have a next one.
+    """
+    await _end_the_lost(parts)
+    async with parts.database.reading() as session:
+        page = await Forecasts(session).page(caller.scope, name, limit=limit, after=after)
+        names = await names_of(session, (one.by for one in page.items))
+    return ForecastPage(items=[ForecastBrief(**_brief(one, names)) for one in page.items], next=page.next)
+
+
 @router.get("/pathways/{name}/forecasts/{forecast_id}", summary="A forecast")
 async def read_forecast(caller: Runs, parts: Parts, name: PathwayName, forecast_id: str) -> ForecastOut:
-    """How far it is, and what it came to. One whose maker has ended before it was done is failed, and says so."""
+    """How far it is, and what it came to, with what not to read out of it (``cautions``).
+
+    One whose maker has ended before it was done is failed, and says so.
+    """
+    await _end_the_lost(parts)
     async with parts.database.reading() as session:
         row = await Forecasts(session).one(caller.scope, name, forecast_id)
-        gone = row is not None and row.status in UNFINISHED and row.id in await Forecasts(session).left_behind(system_time())
-    if row is None:
-        raise not_found()
-    if gone:
+        if row is None:
+            raise not_found()
+        return _whole(row, await names_of(session, [row.by]), people=has(caller, "patients.read"))
+
+
+async def _end_the_lost(parts: ApiParts) -> None:
+    """Put down as failed whatever was being made by somebody who has gone."""
+    async with parts.database.reading() as session:
+        lost = await Forecasts(session).left_behind(system_time())
+    if lost:
         async with parts.database.begin() as session:
-            await Forecasts(session).failed(row.id, RUNNER_GONE, at=system_time())
-            row = await Forecasts(session).one(caller.scope, name, forecast_id)
-            assert row is not None
-    return _shown(row)
+            for forecast in lost:
+                await Forecasts(session).failed(forecast, RUNNER_GONE, at=system_time())
 
 
 async def _text(parts: ApiParts, request: Request, name: str, draft: str | None) -> str:
@@ -136,17 +167,16 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
     return {old: new for old, _, new in (one.partition("=") for one in given)}
 
 
-def _shown(row: ForecastRow) -> ForecastOut:
-    return ForecastOut(
-        id=row.id,
-        pathway=row.pathway,
-        version=row.version,
-        status=row.status,
-        done=row.done,
-        total=row.total,
-        by=row.by,
-        at=row.at,
-        ended=row.ended,
-        problem=row.problem,
-        result=OutlookOut.model_validate(row.result, strict=False) if row.result is not None else None,
-    )
+def _whole(row: ForecastRow, names: Mapping[str, str], *, people: bool) -> ForecastOut:
+    if row.result is None:
+        return ForecastOut(**_brief(row, names), result=None)
+    unnamed = {} if people else {part: {**row.result[part], "people": []} for part in NAMES_PEOPLE}
+    result = OutlookOut.model_validate({**row.result, **unnamed, "cautions": cautions(row.result)}, strict=False)
+    return ForecastOut(**_brief(row, names), result=result)
+
+
+def _brief(row: ForecastRow | Brief, names: Mapping[str, str]) -> dict[str, Any]:
+    beside = {"sample", "weeks", "seed", "by_name"}
+    shown = {field: getattr(row, field) for field in ForecastBrief.model_fields if field not in beside}
+    asked = {field: row.asked.get(field) for field in ("sample", "weeks", "seed")}
+    return {**shown, **asked, "by_name": names.get(row.by, "")}

@@ -27,7 +27,7 @@ from api.models.pathways import (
     WhyIn,
 )
 from api.problems import Problem, changed_since, not_found, unread, unusable
-from records.callers import Caller
+from records.callers import Caller, names_of
 from records.deeds import Deeds
 from records.pathways import PublishedPathways, Retired, StillFollowed, Version
 
@@ -207,7 +207,9 @@ async def list_deeds(caller: Reads, session: Session, name: str, limit: Limit = 
     page = await Deeds(session).page(name, limit=limit, after=after)
     if not page.items and after is None and await PublishedPathways(session).current(name) is None:
         raise not_found()
-    items = [DeedOut(**{field: getattr(deed, field) for field in DeedOut.model_fields}) for deed in page.items]
+    names = await names_of(session, (deed.by for deed in page.items))
+    fields = [field for field in DeedOut.model_fields if field != "by_name"]
+    items = [DeedOut(**{field: getattr(deed, field) for field in fields}, by_name=names.get(deed.by, "")) for deed in page.items]
     return DeedsOut(items=items, next=page.next)
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from api.models.story import MessageOut, TimelineLine
-from api.showing.words import in_language, line
+from api.showing.words import Titles, in_language, line, no_titles
 from records.messages import Text
 from records.timeline import Line
 
 
-def timeline_line(found: Line, language: str) -> TimelineLine:
+def timeline_line(found: Line, language: str, titles: Titles = no_titles) -> TimelineLine:
     """A reason in one plain line, and the codes behind it."""
     reason = found.reason
     return TimelineLine(
         at=reason.at,
         step=found.step,
         code=reason.code,
-        text=line(reason, language),
+        text=line(reason, language, titles),
         held_back=reason.held_back,
         pathway=reason.pathway,
         version=reason.version,

@@ -8,8 +8,8 @@ from api.models.story import TimelineLine
 from api.models.why import WhyOut
 from api.showing.ahead import show_ahead
 from api.showing.story import timeline_line
-from api.showing.words import in_language, texts, word
-from pathways.engine.plan import Plan
+from api.showing.words import Titles, in_language, texts, word
+from pathways.engine.plan import Plan, Text
 from pathways.forecast.why import Answer, Question
 from records.timeline import Line
 
@@ -17,7 +17,8 @@ NOW = 0  # the number of a step that was not taken
 
 
 def show_why(answer: Answer, question: Question, plan: Plan, patient_id: str, language: str) -> WhyOut:
-    """The answer as the API gives it."""
+    """The answer as the API gives it; services are called as their pathway calls them."""
+    titles = _titles(plan)
     return WhyOut(
         patient_id=patient_id,
         service=question.service,
@@ -26,11 +27,23 @@ def show_why(answer: Answer, question: Question, plan: Plan, patient_id: str, la
         referral=question.referral,
         pathway=question.pathway,
         held_back=list(answer.held_back),
-        stands=[timeline_line(Line(NOW, reason), language) for reason in answer.stands],
-        happened=[timeline_line(Line(NOW, reason), language) for reason in answer.happened],
+        stands=[timeline_line(Line(NOW, reason), language, titles) for reason in answer.stands],
+        happened=[timeline_line(Line(NOW, reason), language, titles) for reason in answer.happened],
         ahead=[show_ahead(one, plan, language) for one in answer.ahead],
         assuming=in_language(texts()["ahead"]["assuming"], language),
     )
+
+
+def _titles(plan: Plan) -> Titles:
+    """By the version that a reason names, where it is at hand, else by the one that is followed."""
+
+    def title(pathway: str, version: str, service: str) -> Text:
+        for one in (plan.versions.get(version), plan.pathways.get(pathway)):
+            if one is not None and one.name == pathway and service in one.services:
+                return one.services[service].title
+        return {}
+
+    return title
 
 
 def sentences(shown: WhyOut, language: str) -> Iterator[str]:

@@ -6,15 +6,14 @@ Rule: a code without a text shows the code; nothing is left out because nobody w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pathways.engine.commands import Reason
 from pathways.engine.plan import Text
+from pathways.language import source
 
 FALLBACK = "en"
 
@@ -27,7 +26,7 @@ class _Filled(dict[str, str]):
 @cache
 def texts() -> Mapping[str, Any]:
     """``timeline.yaml``: sections ``reasons``, ``without_a_day``, ``held_back``, ``tasks``, ``words``: code to language to text."""
-    loaded: Mapping[str, Any] = YAML(typ="safe").load(Path(__file__).with_name("timeline.yaml").read_text(encoding="utf-8"))
+    loaded: Mapping[str, Any] = source.shipped(Path(__file__).with_name("timeline.yaml"))
     return loaded
 
 
@@ -42,11 +41,22 @@ def word(section: str, code: str, language: str) -> str:
     return in_language(text, language) if text else code.replace("_", " ")
 
 
-def line(reason: Reason, language: str) -> str:
-    """One plain line for a reason."""
+#: The title of a service by pathway, version and name; empty where it is not known.
+Titles = Callable[[str, str, str], Text]
+
+
+def no_titles(_pathway: str, _version: str, _service: str) -> Text:
+    """Where no pathway is at hand: services are called as the word list has it."""
+    return {}
+
+
+def line(reason: Reason, language: str, titles: Titles = no_titles) -> str:
+    """One plain line for a reason. ``titles``: what the pathways themselves call their services."""
     template = _shorter(reason) or texts()["reasons"].get(reason.code)
-    text = in_language(template, language).format_map(_parts(reason, language)) if template else reason.code
+    text = in_language(template, language).format_map(_parts(reason, language, titles)) if template else reason.code
     text = _tidy(text)
+    if template and titles is not no_titles and in_language(template, language).startswith("{service}"):
+        text = text[:1].upper() + text[1:]  # a title is written as it stands within a sentence
     if not reason.held_back:
         return text
     why = word("held_back", reason.held_back, language)
@@ -77,13 +87,18 @@ def inputs(values: Mapping[str, object], language: str) -> str:
     return _comma(language).join(f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items())
 
 
-def _parts(reason: Reason, language: str) -> _Filled:
+def _parts(reason: Reason, language: str, titles: Titles) -> _Filled:
+    def called(pathway: str, version: str, service: str) -> str:
+        return titles(pathway, version, service).get(language) or word("words", service, language)
+
     detail = {name: word(_section(str(code)), str(code), language) for name, code in reason.detail.items()}
+    if "with" in detail and "of" in detail:  # a service of another pathway
+        detail["with"] = called(str(reason.detail["of"]), "", str(reason.detail["with"]))
     return _Filled(
         detail
         | {
             "pathway": word("words", reason.pathway, language),
-            "service": word("words", reason.service, language),
+            "service": called(reason.pathway, reason.version, reason.service),
             "row": reason.row or reason.detail.get("row", ""),
             "decision": word("words", reason.decision, language),
             "because": in_language(reason.because, language),

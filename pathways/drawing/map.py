@@ -15,6 +15,7 @@ from pathways.engine.plan import Decision, Pathway, Service, Table
 COLUMNS = {"service": (16.0, 250.0), "table": (326.0, 470.0), "decision": (872.0, 300.0), "then": (1230.0, 310.0)}
 WIDTH, TOP = 1556.0, 96.0
 ROW, HEAD, GAP = 40.0, 30.0, 14.0
+ROW_ID = 116.0  # for the name of a row; the specification's own are long: KDIGO G3a/A2
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -187,11 +188,13 @@ class _Map:
                 y = rows[f"{table.name}/{row.id}"]
                 dark, light = tone(self.pathway.decisions[row.decision].tag)
                 sheet.rect(x, y, width, ROW - 4, fill=light, stroke=dark, rx="4")
-                sheet.text(x + 10, y + 15, row.id, fill=dark, font_weight="600", font_size="12", within=86)
+                sheet.text(x + 10, y + 15, row.id, fill=dark, font_weight="600", font_size="12", within=ROW_ID - 6)
                 because = said(row.because, self.language)
-                sheet.text(x + 100, y + 15, because, within=width - 110, fill=INK, font_size="12")
+                sheet.text(x + 10 + ROW_ID, y + 15, because, within=width - ROW_ID - 20, fill=INK, font_size="12")
                 when = self.words["incomplete"] if row.when is None else " ".join(row.when.source.split())
-                sheet.text(x + 100, y + 31, when, within=width - 110, fill=QUIET, font_size="11", font_family=MONOSPACE)
+                sheet.text(
+                    x + 10 + ROW_ID, y + 31, when, within=width - ROW_ID - 20, fill=QUIET, font_size="11", font_family=MONOSPACE
+                )
 
     def _draw_decision(self, sheet: Sheet, box: Box, decision: Decision) -> None:
         dark, light = tone(decision.tag)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from pathways.engine import calendar, contacts, life, marks, merging, referrals, refills, visits
@@ -28,17 +29,23 @@ class Item(NamedTuple):
     act: Callable[[Turn], None]
 
 
+_at = itemgetter(0)
+
+
 def first(turn: Turn) -> Item | None:
     """What comes first; the one of before where nothing that the agenda rests on has changed."""
     state = turn.state
     life = (state.life, state.life_since, state.life_until, state.life_checks, state.reach, state.reach_since, state.searches)
-    things = (*turn.followed, *state.courses.values(), *state.supplies.values(), *state.referrals, *state.referrals.values())
-    rests_on = (*life, state.waiting, turn.timezone, *things)
-    return turn.kept("first", rests_on, partial(_first, partial(agenda, turn)))
+    errands = (state.waiting, state.person.timezone, *state.supplies.values(), *state.referrals, *state.referrals.values())
+    return turn.kept("first", (*turn.followed, life, *errands), _first_of_all, turn)
+
+
+def _first_of_all(turn: Turn) -> Item | None:
+    return min(agenda(turn), key=_at, default=None)
 
 
 def agenda(turn: Turn) -> Iterator[Item]:
-    """Everything ahead, in no order."""
+    """Everything ahead that may come first, in no order."""
     state = turn.state
     if state.life == "active":
         yield from _services(turn)
@@ -51,127 +58,142 @@ def agenda(turn: Turn) -> Iterator[Item]:
 
 
 def _services(turn: Turn) -> Iterator[Item]:
-    """The first of all services: most steps leave them as they are, and then it is the one of before."""
-    state = turn.state
-    rests_on = (*state.courses.values(), *turn.followed, state.reach, turn.timezone)
-    first = turn.kept("services", rests_on, partial(_first, partial(_each_service, turn)))
+    """The first of all services: many steps leave them as they are, and then it is the one of before."""
+    rests_on = (*turn.followed, turn.state.reach, turn.timezone)
+    first = turn.kept("services", rests_on, _first_service, turn)
     if first is not None:
         yield first
 
 
+def _first_service(turn: Turn) -> Item | None:
+    return min(_each_service(turn), key=_at, default=None)
+
+
 def _each_service(turn: Turn) -> Iterator[Item]:
-    leaders, led = visits.visit_leaders(turn), merging.led(turn)
-    tag, reach, zone = turn.worst_tag, turn.state.reach, turn.timezone
-    for pathway, service in turn.active_services("follow_up", "screening", "message"):
-        name = (pathway.name, service.name)
-        occurrence = turn.occurrence(*name)
-        if occurrence is None or (service.kind == "follow_up" and name not in leaders):
-            continue
-        rests_on = (occurrence, service, tag, reach, zone, turn.state.courses[pathway.name].begun_on, name in led)
-        all_of_it = _opening if name in led else _of_service
-        items = partial(all_of_it, turn, pathway, service, occurrence, tag)
-        first = turn.kept(name, rests_on, partial(_first, items))
+    tag, reach, zone, courses = turn.worst_tag, turn.state.reach, turn.timezone, turn.state.courses
+    for one in turn.kept("ahead", turn.dues, _stand_for_themselves, turn):
+        course = courses[one.pathway.name]
+        occurrence = course.services[one.service.name]
+        now = (one, tag, reach, zone, course.begun_on, occurrence.day, occurrence.due, occurrence.since, occurrence.marks)
+        first = turn.kept(one.name, now, _first_of_one, turn, one, occurrence, tag)
         if first is not None:
             yield first
 
 
-def _first(items: Callable[[], Iterator[Item]]) -> Item | None:
-    return min(items(), key=_at, default=None)
+class _One(NamedTuple):
+    """A service of which something may be on the agenda, and the marks of its reminders and escalations."""
+
+    name: merging.Name
+    pathway: Pathway
+    service: Service
+    is_led: bool
+    reminded: tuple[str, ...]
+    missed: tuple[str, ...]
 
 
-def _at(item: Item) -> datetime:
-    return item.at
+def _stand_for_themselves(turn: Turn) -> list[_One]:
+    """All services that are due one day, but for follow-ups that are done with another."""
+    leaders, led = visits.visit_leaders(turn), merging.led(turn)
+    found = []
+    for pathway, service in turn.active_services("follow_up", "screening", "message"):
+        name = (pathway.name, service.name)
+        if turn.occurrence(*name) is not None and (service.kind != "follow_up" or name in leaders):
+            made = turn.kept(("marks", name), (service,), marks.of_service, service)
+            found.append(_One(name, pathway, service, name in led, *made))
+    return found
 
 
-def _of_service(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
-    if service.kind == "message":
-        yield Item(_contact(turn, occurrence.due), lambda turn: _send_service(turn, pathway, service))
+def _first_of_one(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Item | None:
+    all_of_it = _opening if one.is_led else _of_service
+    return min(all_of_it(turn, one, occurrence, tag), key=_at, default=None)
+
+
+def _of_service(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
+    if one.service.kind == "message":
+        yield Item(_contact(turn, occurrence.due), lambda turn: _send_service(turn, one.pathway, one.service))
         return
-    yield from _reminders(turn, pathway, service, occurrence)
-    yield from _escalations(turn, pathway, service, occurrence, tag)
-    if service.kind == "screening":
-        yield from _opening(turn, pathway, service, occurrence, tag)
+    yield from _reminders(turn, one, occurrence)
+    yield from _escalations(turn, one, occurrence, tag)
+    if one.service.kind == "screening":
+        yield from _opening(turn, one, occurrence, tag)
 
 
-def _opening(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
+def _opening(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
     """The task of a screening; one that is led by another has nothing else of its own."""
     if marks.OPENED not in occurrence.marks:
-        day = occurrence.due - timedelta(days=service.opens)
-        yield Item(_staff(turn, day), lambda turn: merging.open_together(turn, pathway, service))
+        day = occurrence.due - timedelta(days=one.service.opens)
+        yield Item(_staff(turn, day), lambda turn: merging.open_together(turn, one.pathway, one.service))
 
 
-def _reminders(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence) -> Iterator[Item]:
-    begun_on = turn.state.courses[pathway.name].begun_on if service.kind == "follow_up" else None
-    for reminder in service.remind:
-        mark = marks.of_reminder(reminder)
-        if mark in occurrence.marks or marks.skipped(mark) in occurrence.marks:
+def _reminders(turn: Turn, one: _One, occurrence: Occurrence) -> Iterator[Item]:
+    begun_on = turn.state.courses[one.pathway.name].begun_on if one.service.kind == "follow_up" else None
+    expected, made = occurrence.day, occurrence.marks
+    for mark, reminder in zip(one.reminded, one.service.remind, strict=True):
+        if made and (mark in made or marks.skipped(mark) in made):
             continue
-        day = occurrence.day + timedelta(days=reminder.offset)
+        day = expected + timedelta(days=reminder.offset)
         at = _contact(turn, day)
         came = begun_on is not None and day <= begun_on + visits.COMPLETES_WITHIN  # only readings are missing, not the patient
-        if at < occurrence.since or came:
-            continue
-
-        def act(turn: Turn, mark: str = mark, reminder: Reminder = reminder, day: date = day) -> None:
-            turn.mark(pathway.name, service.name, mark)
-            last_day = occurrence.day if reminder.offset <= 0 else day + LATE_REMINDER
-            if turn.today > last_day:
-                template = {"template": reminder.send}
-                turn.because("not_sent", pathway=pathway.name, service=service.name, held_back="too_late", detail=template)
-                return
-            contacts.say(turn, pathway.name, reminder.send, day=occurrence.day)
-
-        yield Item(at, act)
+        if at >= occurrence.since and not came:
+            yield Item(at, partial(_remind, one, mark, reminder, expected))
 
 
-def _escalations(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
+def _remind(one: _One, mark: str, reminder: Reminder, expected: date, turn: Turn) -> None:
+    turn.mark(*one.name, mark)
+    last_day = expected if reminder.offset <= 0 else expected + timedelta(days=reminder.offset) + LATE_REMINDER
+    if turn.today > last_day:
+        template = {"template": reminder.send}
+        turn.because("not_sent", pathway=one.pathway.name, service=one.service.name, held_back="too_late", detail=template)
+        return
+    contacts.say(turn, one.pathway.name, reminder.send, day=expected)
+
+
+def _escalations(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
     """The first that is still ahead; the others come after it, or again once the patient is found."""
     if turn.state.reach != "reachable":  # whoever is lost is searched for instead
         return
-    made = occurrence.marks
-    missed_from = last = _not_while_readings_are_awaited(turn, pathway, service, occurrence.day)
+    made, expected = occurrence.marks, occurrence.day
+    missed_from = last = _not_while_readings_are_awaited(turn, one, expected)
     ahead: tuple[date, str, Escalation] | None = None
-    for mark, escalation in zip(marks.of_escalations(service.if_missed), service.if_missed, strict=True):
+    for mark, escalation in zip(one.missed, one.service.if_missed, strict=True):
         done = times(made, mark) if made else 0
         day = missed_from + timedelta(days=escalation.after.on(tag))
         last = max(last, day)
-        if done and escalation.again is None:
-            continue
-        day += timedelta(days=max(1, escalation.again or 1) * done)
+        if done:
+            if escalation.again is None:
+                continue
+            day += timedelta(days=max(1, escalation.again) * done)
         if ahead is None or day < ahead[0]:
             ahead = (day, mark, escalation)
     again = last + STILL_DUE_EVERY * (times(made, marks.STILL_DUE) + 1)
     if ahead is None or again < ahead[0]:
-        yield Item(_staff(turn, again), lambda turn: _still_due(turn, pathway, service))
-        return
-    day, mark, escalation = ahead
-
-    def act(turn: Turn) -> None:
-        turn.mark(pathway.name, service.name, mark)
-        _escalate(turn, pathway, service, occurrence, escalation)
-
-    yield Item(_staff(turn, day), act)
+        yield Item(_staff(turn, again), partial(_still_due, one))
+    else:
+        yield Item(_staff(turn, ahead[0]), partial(_escalate, one, *ahead[1:], expected))
 
 
-def _not_while_readings_are_awaited(turn: Turn, pathway: Pathway, service: Service, day: date) -> date:
+def _not_while_readings_are_awaited(turn: Turn, one: _One, day: date) -> date:
     """The patient came, and only readings are missing: nobody chases them until that has gone on for too long."""
-    begun_on = turn.state.courses[pathway.name].begun_on
-    return day if begun_on is None or service.kind != "follow_up" else max(day, begun_on + visits.COMPLETES_WITHIN)
+    begun_on = turn.state.courses[one.pathway.name].begun_on
+    return day if begun_on is None or one.service.kind != "follow_up" else max(day, begun_on + visits.COMPLETES_WITHIN)
 
 
-def _still_due(turn: Turn, pathway: Pathway, service: Service) -> None:
+def _still_due(one: _One, turn: Turn) -> None:
     """All that the pathway says for a missed service was done, and it is still due: it comes back until it is done."""
-    turn.mark(pathway.name, service.name, marks.STILL_DUE)
-    turn.because("still_due", pathway=pathway.name, service=service.name)
-    turn.open_task(TaskSpec("overdue_service", service.by, 7), pathway=pathway.name, service=service.name)
+    pathway, service = one.name
+    turn.mark(pathway, service, marks.STILL_DUE)
+    turn.because("still_due", pathway=pathway, service=service)
+    turn.open_task(TaskSpec("overdue_service", one.service.by, 7), pathway=pathway, service=service)
 
 
-def _escalate(turn: Turn, pathway: Pathway, service: Service, occurrence: Occurrence, escalation: Escalation) -> None:
-    turn.because("missed", pathway=pathway.name, service=service.name, detail={"day": occurrence.day.isoformat()})
+def _escalate(one: _One, mark: str, escalation: Escalation, expected: date, turn: Turn) -> None:
+    pathway, service = one.name
+    turn.mark(pathway, service, mark)
+    turn.because("missed", pathway=pathway, service=service, detail={"day": expected.isoformat()})
     if escalation.open_task is not None:
-        turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name)
+        turn.open_task(escalation.open_task, pathway=pathway, service=service)
     if escalation.send is not None:
-        contacts.say(turn, pathway.name, escalation.send, day=occurrence.day)
+        contacts.say(turn, pathway, escalation.send, day=expected)
     if escalation.mark == "unreachable":
         life.lost(turn)
 
@@ -186,12 +208,15 @@ def _send_service(turn: Turn, pathway: Pathway, service: Service) -> None:
 def _supplies(turn: Turn) -> Iterator[Item]:
     """The first of all supplies, which most steps leave as they are."""
     state = turn.state
-    if not state.supplies:
-        return
-    rests_on = (*state.supplies.values(), *turn.followed, turn.worst_tag, turn.timezone)
-    first = turn.kept("supplies", rests_on, partial(_first, partial(_each_supply, turn)))
-    if first is not None:
-        yield first
+    if state.supplies:
+        rests_on = (turn.plan, *state.courses, turn.worst_tag, turn.timezone, *state.supplies.values())
+        first = turn.kept("supplies", rests_on, _first_supply, turn)
+        if first is not None:
+            yield first
+
+
+def _first_supply(turn: Turn) -> Item | None:
+    return min(_each_supply(turn), key=_at, default=None)
 
 
 def _each_supply(turn: Turn) -> Iterator[Item]:

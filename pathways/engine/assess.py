@@ -23,6 +23,7 @@ from pathways.engine.state import Course, Person
 DAY = "the day"  # among the facts, under what no condition can name: the day of the visit
 Output = str | bool | int | float | date | list[str | bool | int | float]
 _FURTHEST = 36_500  # days that may be counted on from a visit
+_SAYS_NOTHING: Mapping[str, object] = {"number": math.nan, "yes_no": False, "choices": [], "list": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def facts(
         if value is not None:
             known[name] = _own_words(reading, value) if isinstance(value, tuple) else value
         elif reading.optional or only_what_was_sent:
-            known[name] = {"number": math.nan, "yes_no": False, "choices": [], "list": []}[reading.kind]
+            known[name] = _SAYS_NOTHING[reading.kind]
     previous = course.previous if course is not None else {}
     known["previous"] = {name: previous.get(name) for name in pathway.values}
     overrides = given or {}

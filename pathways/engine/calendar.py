@@ -21,11 +21,13 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+@lru_cache(maxsize=8192)
 def local_day(moment: datetime, timezone: str) -> date:
     """The calendar day of ``moment`` where the patient lives."""
     return moment.astimezone(zone(timezone)).date()
 
 
+@lru_cache(maxsize=8192)
 def at_local(day: date, clock: time, timezone: str) -> datetime:
     """UTC moment of a local wall-clock time. A time that daylight saving skips becomes the moment after the gap."""
     return datetime.combine(day, clock, tzinfo=zone(timezone)).astimezone(UTC)

@@ -28,6 +28,8 @@ _CEL_TYPES: Mapping[Kind, Any] = {
     "any": cel.Type.DYN,
 }
 
+REMEMBERED = 64  # answers of one condition
+
 
 class BadCondition(ValueError):
     """The text is not a CEL expression over the declared names. ``line`` and ``column`` count from 1 within the text."""
@@ -52,16 +54,28 @@ class Expression:
     names: frozenset[str]
     checked: bytes = field(repr=False, compare=False)
     _compiled: Any = field(repr=False, compare=False)
+    _answered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def value(self, facts: Mapping[str, object]) -> object | NotKnown:
         """The value over ``facts`` (name to value; a name left out or None is missing), or ``NotKnown``."""
-        known = {name: fact for name, fact in facts.items() if fact is not None and name in self.names}
+        known = {name: fact for name in self.names if (fact := facts.get(name)) is not None}
+        asked = repr(known)  # in which 1, 1.0 and True are not the same, as they are not in CEL
+        if asked in self._answered:  # most conditions ask for a word or two, and are asked again and again
+            return self._answered[asked]
+        value = self._worked_out(known)
+        if not isinstance(value, list | dict):
+            if len(self._answered) >= REMEMBERED:
+                self._answered.clear()
+            self._answered[asked] = value
+        return value
+
+    def _worked_out(self, known: dict[str, object]) -> object | NotKnown:
         answer = self._compiled.eval(data=known)
-        if answer.type().name() == "ERROR":
+        value: object = answer.plain_value()
+        if isinstance(value, str) and answer.type().name() == "ERROR":  # an error's plain value is its text
             missing = self.names - known.keys()
             return NotKnown(fault=None if missing else str(answer.value()))
-        plain: object = answer.plain_value()
-        return plain
+        return value
 
     def holds(self, facts: Mapping[str, object]) -> bool | None:
         """True, False, or None when the facts at hand do not decide it."""

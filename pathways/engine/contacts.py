@@ -60,9 +60,9 @@ def release(turn: Turn, waiting: Waiting) -> None:
 
 def flush(turn: Turn) -> None:
     """Make one message of everything that is to be said at this moment."""
-    outbox, turn.outbox = turn.outbox, []
-    if not outbox:
+    if not turn.outbox:
         return
+    outbox, turn.outbox = turn.outbox, []
     _forget_old_days(turn)
     urgent = [w for w in outbox if _is_urgent(turn, w)]
     routine = [w for w in outbox if not _is_urgent(turn, w)]
@@ -120,7 +120,8 @@ def _send_routine(turn: Turn, routine: list[Waiting]) -> None:
     if why := cannot_text(turn):
         call_instead(turn, routine[0].pathway, templates, why)
         return
-    week = [day for day in turn.state.texted if day > turn.today - timedelta(days=7)]
+    week_ago = turn.today - timedelta(days=7)
+    week = [day for day in turn.state.texted if day > week_ago]
     if len(week) >= turn.plan.contact.weekly_cap:
         capped = [w for w in routine if w.about is None]
         if capped:

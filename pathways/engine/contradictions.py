@@ -84,6 +84,15 @@ def take_advice(turn: Turn, decided: Mapping[tuple[str, str], Mapping[str, str]]
             _take(turn, pathway, service, medicine, do, known=before[pathway].get(medicine) == do)
 
 
+def take_advice_besides(turn: Turn, pathway: str, service: str, advice: Mapping[str, str]) -> None:
+    """Something else than a follow-up decided (a screening, a reading from home): its advice stands beside the last follow-up's."""
+    before = turn.state.courses[pathway].advice
+    if advice:
+        turn.course(pathway, advice={**before, **advice})
+    for medicine, do in advice.items():
+        _take(turn, pathway, service, medicine, do, known=before.get(medicine) == do)
+
+
 def _take(turn: Turn, pathway: str, service: str, medicine: str, do: str, *, known: bool) -> None:
     supply = turn.state.supplies.get(medicine)
     about = supply.key if supply is not None else None

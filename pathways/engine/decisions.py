@@ -41,6 +41,8 @@ def latest(turn: Turn) -> dict[str, Value]:
 
 def put_down(turn: Turn, code: str, pathway: Pathway, service: Service, answer: Answer) -> None:
     """Say which row answered, on what."""
+    if not turn.tells:
+        return
     row, decision = answer.row, answer.decision
     turn.because(
         code,

@@ -1,13 +1,14 @@
 """What runs beside the visits: referrals, refills, tasks, alerts and texts that would, or would not, be under way.
 
 Part of reconcile.py, by its rules. A referral is the same if it is for the same service and as urgent; a task if it is of the same
-kind, for the same service, about the same thing.
+kind, for the same service, about the same thing. One that its own row needs no more, and another pathway's row does, at the same
+place and as urgently, is that row's from then on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -52,7 +53,35 @@ class Errands:
             if more < 0:
                 live = [key for key, one in self.turn.state.referrals.items() if _of_referral(one) == meaning]
                 for key in live[more:]:
-                    self._not_needed(key)
+                    if not self._serves_another(key, before, after):
+                        self._not_needed(key)
+
+    def _serves_another(
+        self, key: str, before: Mapping[Meaning, Sequence[Referral]], after: Mapping[Meaning, Sequence[Referral]]
+    ) -> bool:
+        """Whether another row, which this referral was to serve as well, still needs it: then it is that row's from now on."""
+        live = self.turn.state.referrals[key]
+        taken = Counter(map(_of_referral, self.turn.state.referrals.values()))
+        for meaning, wanted in after.items():
+            more = len(wanted) - max(len(before.get(meaning, ())), taken[meaning])
+            would = wanted[-1]
+            same = would.urgency == live.urgency and self._place(would) == self._place(live) != ""
+            if (
+                more > 0
+                and same
+                and would.stage not in referrals.DONE
+                and (live.stage == would.stage or live.stage != "to_confirm")
+            ):
+                self.turn.state.referrals[key] = replace(
+                    live, pathway=would.pathway, service=would.service, row=would.row, inputs=would.inputs
+                )
+                return True
+        return False
+
+    def _place(self, referral: Referral) -> str:
+        pathway = self.turn.pathway(referral.pathway)
+        service = pathway.services.get(referral.service) if pathway is not None else None
+        return service.to if service is not None else ""
 
     def _refer(self, referral: Referral) -> None:
         """It would be under way: ask for it now, by the row that asks."""

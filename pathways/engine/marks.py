@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from pathways.engine.plan import Escalation, Reminder
+from pathways.engine.plan import Escalation, Reminder, Service
 
 STILL_DUE = "still_due"
 OPENED = "opened"
@@ -38,6 +38,11 @@ def of_escalations(escalations: Sequence[Escalation]) -> tuple[str, ...]:
         often = 1 + sum(mark == what or mark.startswith(f"{what}/") for mark in made)
         made.append(what if often == 1 else f"{what}/{often}")
     return tuple(made)
+
+
+def of_service(service: Service) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The marks of its reminders and of its escalations."""
+    return tuple(map(of_reminder, service.remind)), of_escalations(service.if_missed)
 
 
 def reparked(marks: tuple[str, ...], before: date, after: date) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from typing import Literal
 from pathways.engine.carrying import Carrying
 from pathways.engine.events import VersionMoved
 from pathways.engine.plan import Pathway, Plan
+from pathways.engine.redating import chase_without_words
 from pathways.engine.state import Course, State
 from pathways.engine.turn import Turn
 
@@ -136,6 +137,7 @@ def take_over(turn: Turn, course: Course, new: Pathway, replacing: Replacing, *,
     if old is not None and old.version != course.version:
         old = None
     Carrying(turn, old, new, replacing.services, replacing.tags).carry(policy=policy, rollout=rollout)
+    chase_without_words(turn, turn.pathway(new.name) or new, course.version, old)
 
 
 def _version(turn: Turn, pathway: str, version: str) -> Pathway | None:

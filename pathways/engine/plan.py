@@ -219,13 +219,13 @@ class Plan:
 
     def as_of(self, state: State) -> Plan:
         """This plan with each pathway at the version that the patient is on, where ``versions`` holds it."""
-        theirs = {
-            name: version
-            for name, course in state.courses.items()
-            if ((pathway := self.pathways.get(name)) is None or pathway.version != course.version)
-            and (version := self.versions.get(course.version)) is not None
-            and version.name == name
-        }
+        theirs: dict[str, Pathway] = {}
+        for name, course in state.courses.items():
+            pathway = self.pathways.get(name)
+            if pathway is None or pathway.version != course.version:
+                version = self.versions.get(course.version)
+                if version is not None and version.name == name:
+                    theirs[name] = version
         if not theirs:
             return self
         others = {pathway.version: pathway for name, pathway in self.pathways.items() if name in theirs}

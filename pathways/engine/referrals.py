@@ -9,14 +9,13 @@ Rule 4: while we owe the place an answer its silence is not held against it; an 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from pathways.engine import calendar, contacts
 from pathways.engine.assess import plain
 from pathways.engine.commands import CancelReferral, RequestReferral
 from pathways.engine.plan import Pathway, ReferSpec, Service, TaskSpec
-from pathways.engine.state import Referral
+from pathways.engine.state import Referral, changed
 from pathways.engine.turn import Turn
 
 CLOSING = frozenset({"completed", "not_needed"})  # a check-back's outcomes that are evidence enough
@@ -53,7 +52,7 @@ def refer(turn: Turn, pathway: Pathway, spec: ReferSpec, *, row: str, inputs: Ma
         turn.state.referrals[key] = referral
         request(turn, key)
         return
-    turn.state.referrals[key] = replace(referral, confirm_by=turn.now + spec.confirm_within)
+    turn.state.referrals[key] = changed(referral, confirm_by=turn.now + spec.confirm_within)
     task = TaskSpec("confirm_referral", spec.confirm, 0)
     turn.open_task(task, pathway=pathway.name, service=service.name, about=key, urgent=spec.urgency == "emergency")
     turn.because("waits_for_clinician", pathway=pathway.name, service=service.name, row=row, key=key, held_back="to_confirm")
@@ -84,7 +83,7 @@ def request(turn: Turn, key: str) -> None:
     """Ask a place; the next one in the network's order when an earlier one could not."""
     referral = turn.state.referrals[key]
     attempt = referral.attempt + 1
-    requested = replace(
+    requested = changed(
         referral, stage="requested", stage_since=turn.now, attempt=attempt, resumes="", marks=without_silence(referral)
     )
     turn.state.referrals[key] = requested
@@ -100,7 +99,7 @@ def request(turn: Turn, key: str) -> None:
 def silent(turn: Turn, key: str) -> None:
     """Nobody answered within the time limit of this urgency."""
     referral = turn.state.referrals[key]
-    turn.state.referrals[key] = replace(referral, marks=(*referral.marks, "silent"))
+    turn.state.referrals[key] = changed(referral, marks=(*referral.marks, "silent"))
     turn.open_task(
         TaskSpec("chase_referral", "health_manager", 0),
         pathway=referral.pathway,
@@ -113,7 +112,7 @@ def silent(turn: Turn, key: str) -> None:
 def check_back(turn: Turn, key: str) -> None:
     """Within two weeks we ask ourselves what became of it, whatever has been reported; and again until it is closed."""
     referral = turn.state.referrals[key]
-    turn.state.referrals[key] = replace(referral, marks=(*referral.marks, f"check{referral.checked}"))
+    turn.state.referrals[key] = changed(referral, marks=(*referral.marks, f"check{referral.checked}"))
     turn.open_task(
         TaskSpec("referral_check", "health_manager", 3),
         pathway=referral.pathway,
@@ -129,11 +128,11 @@ def checked(turn: Turn, key: str, outcome: str) -> None:
     if referral is None:
         return
     marks = tuple(mark for mark in referral.marks if not mark.startswith("check"))
-    referral = replace(referral, checked=referral.checked + 1, marks=marks)
+    referral = changed(referral, checked=referral.checked + 1, marks=marks)
     while check_opens(turn, referral) <= turn.today:
-        referral = replace(referral, checked=referral.checked + 1)
+        referral = changed(referral, checked=referral.checked + 1)
     if outcome in CLOSING and referral.stage != "to_confirm":
-        referral = replace(referral, stage="completed", stage_since=turn.now)
+        referral = changed(referral, stage="completed", stage_since=turn.now)
     turn.state.referrals[key] = referral
     turn.because(
         "referral_checked",

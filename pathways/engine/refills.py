@@ -8,7 +8,6 @@ Rule 4: a part handed out is supply like any other, and its request stays open f
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -17,7 +16,7 @@ from pathways.engine.commands import CancelRefill, RequestRefill
 from pathways.engine.events import Fill
 from pathways.engine.marks import of_escalations
 from pathways.engine.plan import Pathway, Service, TaskSpec
-from pathways.engine.state import Supply
+from pathways.engine.state import Supply, changed
 from pathways.engine.turn import Turn, marked
 
 LONGEST_SUPPLY = 400  # days; more in one hand-out is a slip of the pen
@@ -48,7 +47,7 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
         turn.because("fill_noted", detail={"days": str(fill.days)}, held_back="days_out_of_range")
         return
     pathway, service = found
-    fill = replace(fill, on=min(fill.on, turn.today))
+    fill = changed(fill, on=min(fill.on, turn.today))
     before = turn.state.supplies.get(fill.medicine)
     ends = supply_ends(before.ends if before else None, fill)
     rest = before if part and before is not None and before.refill is not None else None
@@ -57,7 +56,7 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
             turn.close_tasks("dispensed", about=about)
     supply = Supply(turn.key("supply"), fill.medicine, pathway.name, service.name, ends, since=turn.now)
     if rest is not None:
-        turn.state.supplies[fill.medicine] = replace(supply, refill=rest.refill, stage="part", attempt=rest.attempt)
+        turn.state.supplies[fill.medicine] = changed(supply, refill=rest.refill, stage="part", attempt=rest.attempt)
         turn.because(
             "dispensed_part", pathway=pathway.name, service=service.name, key=rest.refill or "", detail={"ends": ends.isoformat()}
         )
@@ -91,7 +90,7 @@ def hand_over(turn: Turn, medicine: str, why: str) -> None:
         forget(turn, medicine, why)
         return
     supply = turn.state.supplies[medicine]
-    turn.state.supplies[medicine] = replace(supply, pathway=found[0].name, service=found[1].name)
+    turn.state.supplies[medicine] = changed(supply, pathway=found[0].name, service=found[1].name)
 
 
 def keys(turn: Turn) -> set[str]:
@@ -108,7 +107,7 @@ def request(turn: Turn, pathway: Pathway, service: Service, supply: Supply) -> N
     """Ask a pharmacy; the next one when an earlier one could not."""
     key = supply.refill or turn.key("refill")
     attempt = supply.attempt + 1
-    turn.state.supplies[supply.medicine] = replace(supply, refill=key, stage="requested", attempt=attempt)
+    turn.state.supplies[supply.medicine] = changed(supply, refill=key, stage="requested", attempt=attempt)
     runs_out = supply.ends + timedelta(days=1)
     turn.emit(RequestRefill(f"{key}/{attempt}", key, supply.medicine, attempt, pathway.name, runs_out))
     turn.because(
@@ -134,7 +133,7 @@ def moved(turn: Turn, key: str, stage: Stage) -> None:
         )
         return
     turn.because(f"refill_{stage}", pathway=pathway.name, service=service.name, key=key)
-    turn.state.supplies[supply.medicine] = supply = replace(supply, stage=stage)
+    turn.state.supplies[supply.medicine] = supply = changed(supply, stage=stage)
     if stage in ("out_of_stock", "refused"):
         request(turn, pathway, service, supply)
     elif stage == "nowhere":
@@ -146,7 +145,7 @@ def moved(turn: Turn, key: str, stage: Stage) -> None:
 def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index: int) -> None:
     """The supply ended and nothing was handed out."""
     escalation = service.if_missed[index]
-    turn.state.supplies[supply.medicine] = replace(supply, marks=marked(supply.marks, of_escalations(service.if_missed)[index]))
+    turn.state.supplies[supply.medicine] = changed(supply, marks=marked(supply.marks, of_escalations(service.if_missed)[index]))
     turn.because("refill_missed", pathway=pathway.name, service=service.name, detail={"ends": supply.ends.isoformat()})
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name, about=supply.key)

@@ -13,7 +13,7 @@ from datetime import date
 from pathways.engine import marks
 from pathways.engine.commands import RetractMessage
 from pathways.engine.plan import Pathway, Service
-from pathways.engine.turn import Turn
+from pathways.engine.turn import Turn, times
 
 
 def said_by(pathway: Pathway) -> frozenset[str]:
@@ -68,14 +68,19 @@ def open_kinds(turn: Turn, pathway: str, service: str) -> set[str]:
 
 
 def to_be_done_again(kinds: Iterable[str], service: Service | None, made: tuple[str, ...]) -> tuple[str, ...]:
-    """``made`` without the escalations whose task is among ``kinds``: it is closed now, and opened again if the day comes back."""
+    """``made`` without the escalations whose task is among ``kinds``: it is closed now, and opened again if the day comes back.
+
+    One that said something besides is marked as told: what comes again is its work alone.
+    """
     escalations, open_ = service.if_missed if service is not None else (), set(kinds)
     again = {
-        mark
+        mark: one.send is not None
         for mark, one in zip(marks.of_escalations(escalations), escalations, strict=True)
-        if one.open_task is not None and one.open_task.kind in open_ and one.send is None
+        if one.open_task is not None and one.open_task.kind in open_
     }
-    return tuple(mark for mark in made if mark.partition("*")[0] not in again)
+    stays = tuple(mark for mark in made if mark.partition("*")[0] not in again)
+    told = (marks.skipped(mark) for mark in again if again[mark] and times(made, mark))
+    return (*stays, *(mark for mark in told if mark not in stays))
 
 
 def renamed(turn: Turn, pathway: str, service: str, to: str) -> None:

@@ -86,7 +86,7 @@ def _decide(turn: Turn, pathway: Pathway, service: Service, readings: Readings, 
             return
         turn.course(pathway.name, begun=dict(readings), begun_on=on)
         put_down(turn, "readings_missing", pathway, service, answer)
-        carry_out(turn, pathway, service, answer)
+        _carry_out_besides(turn, pathway, service, answer)
         return
     turn.close_tasks("readings_came", kinds=("complete_readings",), service=service.name, pathway=pathway.name)
     turn.course(
@@ -102,6 +102,13 @@ def _decide(turn: Turn, pathway: Pathway, service: Service, readings: Readings, 
     _retag(turn, pathway, answer)
     carry_out(turn, pathway, service, answer)
     decided.append((pathway, service, answer))
+
+
+def _carry_out_besides(turn: Turn, pathway: Pathway, service: Service, answer: Answer) -> None:
+    """Where it is no follow-up that has decided: its advice is taken with the rest, never passed over."""
+    carry_out(turn, pathway, service, answer)
+    if answer.decision is not None:
+        contradictions.take_advice_besides(turn, pathway.name, service.name, answer.decision.advise)
 
 
 def _retag(turn: Turn, pathway: Pathway, answer: Answer) -> None:
@@ -131,7 +138,7 @@ def informed(turn: Turn, readings: Readings, on: date) -> None:
         if answer.decision.tag is not None:
             _retag(turn, pathway, answer)
             _nearer(turn, pathway, service, turn.today + timedelta(days=_shorter(service, answer.decision, turn.worst_tag)))
-        carry_out(turn, pathway, service, answer)
+        _carry_out_besides(turn, pathway, service, answer)
 
 
 def _nearer(turn: Turn, pathway: Pathway, service: Service, limit: date) -> None:
@@ -158,7 +165,7 @@ def screened(turn: Turn, name: str, readings: Readings, on: date, *, serves: tup
             if answer.decision is not None:
                 put_down(turn, "decided", pathway, service, answer)
                 _retag(turn, pathway, answer)
-                carry_out(turn, pathway, service, answer)
+                _carry_out_besides(turn, pathway, service, answer)
                 interval, within = _shorter(service, answer.decision, turn.worst_tag), answer.decision.within
                 row = answer.row.id if answer.row else ""
         due = max(on + timedelta(days=interval), turn.today + timedelta(days=1))

@@ -8,10 +8,12 @@ Rule 3: ``SCHEMA`` goes up with every change of shape or meaning, and an older s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from typing import Literal
+from functools import cache
+from operator import attrgetter
+from typing import Any, Literal, TypeVar
 
 from pathways.engine.events import Known, Value
 
@@ -207,11 +209,33 @@ class State:
 
     def copy(self) -> State:
         """A state of its own with the same frozen leaves."""
-        other = object.__new__(State)  # once a step: ``replace`` takes ten times as long
-        for name in _FIELDS:
-            value = getattr(self, name)
-            setattr(other, name, dict(value) if type(value) is dict else value)
+        other = State(*_values(self))  # once a step: ``replace`` takes ten times as long
+        other.courses, other.readings, other.supplies = dict(self.courses), dict(self.readings), dict(self.supplies)
+        other.referrals, other.tasks, other.numbers = dict(self.referrals), dict(self.tasks), dict(self.numbers)
         return other
 
 
-_FIELDS = tuple(one.name for one in fields(State))
+_values = attrgetter(*(one.name for one in fields(State)))
+_Leaf = TypeVar("_Leaf")
+
+
+@cache
+def _slots(leaf: type) -> tuple[attrgetter[tuple[Any, ...]], dict[str, Callable[[Any, Any], None]]]:
+    """How all fields of a leaf are read, and how each is written while a leaf is being made."""
+    names = tuple(one.name for one in fields(leaf))
+    return attrgetter(*names), {name: getattr(leaf, name).__set__ for name in names}
+
+
+def changed(leaf: _Leaf, **changes: Any) -> _Leaf:
+    """``leaf`` with ``changes``: as ``dataclasses.replace``, in a quarter of its time, for it is done several times a step.
+
+    Only for what has slots, two fields or more, and nothing to do once it is made. Raises KeyError for a field that there is not.
+    """
+    cls: Any = type(leaf)
+    new: _Leaf = object.__new__(cls)
+    values, writers = _slots(cls)
+    for write, value in zip(writers.values(), values(leaf), strict=True):
+        write(new, value)
+    for name, value in changes.items():
+        writers[name](new, value)
+    return new

@@ -33,6 +33,7 @@ from pathways.engine.turn import Ahead, Turn
 
 #: More moments than this in one step mean that an item does not go away once it is done.
 MOST_MOMENTS = 20_000
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,16 @@ class Outcome:
     reasons: tuple[Reason, ...]
 
 
-def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None) -> Outcome:
+def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None, *, imagined: bool = False) -> Outcome:
     """Follow ``plan`` through ``event``.
 
     What was due before the event happened is done first, so that a timer that comes late changes nothing but the moment;
     what is due between the event and the moment it was learnt is done after it, as if it had been known in time.
+    ``imagined``: for a life of which nobody reads the reasons, and none are put down; ``state`` itself is led on, not a copy.
     """
     present = event.learnt if state.clock is None else max(event.learnt, state.clock)
     happened = min(event.at, present)  # what claims to lie ahead is taken as happening now: it must not spend the time between
-    turn = Turn(plan.as_of(state), state, present, ahead)
+    turn = Turn(plan.as_of(state), state, present, ahead, imagined=imagined)
     time_passed = state.clock is None or happened > state.clock
     if time_passed:
         _catch_up(turn, happened)
@@ -82,7 +84,7 @@ def _hold_back(turn: Turn) -> None:
 
 def next_due(plan: Plan, state: State, ahead: Ahead | None = None) -> datetime | None:
     """The next moment at which the engine wants to be woken: a patient has one timer, however many services run."""
-    turn = Turn(plan.as_of(state), state, state.clock or datetime.min.replace(tzinfo=UTC), ahead, looks=True)
+    turn = Turn(plan.as_of(state), state, state.clock or NEVER, ahead, looks=True)
     first = agenda.first(turn)
     return first.at if first is not None else None
 

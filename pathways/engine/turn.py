@@ -7,16 +7,14 @@ Rule 2: a key is made from names and numbers that are counted for life, so none 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime, timedelta
-from operator import is_
 from typing import Any, Final, TypeVar
 
 from pathways.engine import calendar
 from pathways.engine.commands import CloseTask, Command, OpenTask, Reason
 from pathways.engine.marks import OPENED
 from pathways.engine.plan import Pathway, Plan, Service, TaskSpec
-from pathways.engine.state import Course, Occurrence, State, Task, Waiting
+from pathways.engine.state import Course, Occurrence, State, Task, Waiting, changed
 
 _T = TypeVar("_T")
 Ahead = dict[Any, Any]
@@ -46,9 +44,19 @@ def marked(marks: tuple[str, ...], mark: str) -> tuple[str, ...]:
 class Turn:
     """The working surface of one step. ``now``: the moment being worked at; ``present``: the moment of learning."""
 
-    def __init__(self, plan: Plan, state: State, present: datetime, ahead: Ahead | None = None, *, looks: bool = False) -> None:
-        """``looks``: nothing will be written, so that no copy is needed."""
-        self.plan, self.state, self.present = plan, state if looks else state.copy(), present
+    def __init__(
+        self,
+        plan: Plan,
+        state: State,
+        present: datetime,
+        ahead: Ahead | None = None,
+        *,
+        looks: bool = False,
+        imagined: bool = False,
+    ) -> None:
+        """``looks``: nothing will be written, so that no copy is needed. ``imagined``: see ``step``."""
+        self.plan, self.state, self.present = plan, state if looks or imagined else state.copy(), present
+        self.tells = not imagined
         self.now = present
         self.commands: list[Command] = []
         self.reasons: list[Reason] = []
@@ -65,9 +73,10 @@ class Turn:
     def today(self) -> date:
         """The patient's local day at ``now``."""
         now, zone, day = self._today
-        if now is not self.now or zone is not self.timezone:  # asked dozens of times in a turn
-            day = calendar.local_day(self.now, self.timezone)
-            self._today = (self.now, self.timezone, day)
+        if now is not self.now or zone is not self.state.person.timezone:  # asked dozens of times in a turn
+            zone = self.state.person.timezone
+            day = calendar.local_day(self.now, zone)
+            self._today = (self.now, zone, day)
         return day
 
     # --- names
@@ -86,37 +95,39 @@ class Turn:
 
     def active_services(self, *kinds: str) -> list[tuple[Pathway, Service]]:
         """Services of the pathways that the patient is on, in the plan's order."""
-        followed = self.followed
+        return self.kept(("kinds", kinds), (self.plan, *self.state.courses), self._active_services, kinds)
 
-        def active() -> list[tuple[Pathway, Service]]:
-            return [
-                (one, service) for one in followed if one is not None for service in one.services.values() if service.kind in kinds
-            ]
-
-        return self.kept(("kinds", *kinds), followed, active)
+    def _active_services(self, kinds: tuple[str, ...]) -> list[tuple[Pathway, Service]]:
+        followed = [one for name in self.state.courses if (one := self.plan.pathways.get(name)) is not None]
+        return [(one, service) for one in followed for service in one.services.values() if service.kind in kinds]
 
     @property
-    def followed(self) -> tuple[Pathway | None, ...]:
-        """The pathways that the patient is on, in the order of their courses; None for one that the plan lacks."""
-        return tuple(map(self.plan.pathways.get, self.state.courses))
+    def followed(self) -> tuple[object, ...]:
+        """What the patient follows and how they stand in it: what is worked out of courses alone rests on this."""
+        courses = self.state.courses
+        return self.plan, *courses, *courses.values()
 
-    def kept(self, name: object, rests_on: tuple[object, ...], work_out: Callable[[], _T]) -> _T:
-        """What ``work_out`` gives, worked out anew only where something that it ``rests_on`` is another thing than before.
+    @property
+    def dues(self) -> tuple[object, ...]:
+        """When each service is due: which go together, and which stands for which, rests on this."""
+        courses = self.state.courses
+        return self.plan, *courses, *[(name, one.due) for course in courses.values() for name, one in course.services.items()]
 
-        Leaves of a state and of a plan are replaced, never changed: the very same things give the same.
+    def kept(self, name: object, rests_on: tuple[object, ...], work_out: Callable[..., _T], *given: object) -> _T:
+        """What ``work_out`` gives, worked out anew only where something that it ``rests_on`` is not what it was before.
+
+        ``given`` is what it is called with. Leaves of a state and of a plan are replaced, never changed: those which are the very
+        same are not looked into.
         """
         known = self.known_ahead.get(name)
-        if known is None or len(known[0]) != len(rests_on) or not all(map(is_, known[0], rests_on)):
-            self.known_ahead[name] = known = (rests_on, work_out())
+        if known is None or known[0] != rests_on:
+            self.known_ahead[name] = known = (rests_on, work_out(*given))
         found: _T = known[1]
         return found
 
     @property
     def worst_tag(self) -> str | None:
         """The worst tag over all pathways: it sets the rhythm."""
-        return self.kept("worst_tag", (*self.state.courses.values(), *self.followed), self._worst_tag)
-
-    def _worst_tag(self) -> str | None:
         best: tuple[int, str] | None = None
         for name, course in self.state.courses.items():
             pathway = self.plan.pathways.get(name)
@@ -140,12 +151,14 @@ class Turn:
 
     def because(self, code: str, **what: Any) -> None:
         """Put down why something was done or was not."""
+        if not self.tells:
+            return
         pathway = self.plan.pathways.get(what.get("pathway", ""))
         self.reasons.append(Reason(at=self.now, code=code, version=pathway.version if pathway else "", **what))
 
     def course(self, name: str, **changes: Any) -> Course:
         """Change a course."""
-        self.state.courses[name] = replace(self.state.courses[name], **changes)
+        self.state.courses[name] = changed(self.state.courses[name], **changes)
         return self.state.courses[name]
 
     def occurrence(self, pathway: str, service: str) -> Occurrence | None:
@@ -160,7 +173,7 @@ class Turn:
         """This reminder or escalation of the occurrence is done, once more."""
         occurrence = self.occurrence(pathway, service)
         if occurrence is not None:
-            self.set_occurrence(pathway, service, replace(occurrence, marks=marked(occurrence.marks, mark)))
+            self.set_occurrence(pathway, service, changed(occurrence, marks=marked(occurrence.marks, mark)))
 
     # --- tasks
     def open_task(
@@ -212,4 +225,4 @@ class Turn:
                 occurrence = self.occurrence(*name)
                 if occurrence is not None:
                     unopened = tuple(mark for mark in occurrence.marks if mark != OPENED)
-                    self.set_occurrence(*name, replace(occurrence, marks=unopened))
+                    self.set_occurrence(*name, changed(occurrence, marks=unopened))

@@ -8,7 +8,6 @@ Rule 3: a day agreed with the patient comes before any that we chose.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 
 from pathways.engine import marks
@@ -16,7 +15,7 @@ from pathways.engine.commands import BookVisit, ReleaseVisit
 from pathways.engine.decisions import ask, known, latest, put_down
 from pathways.engine.events import Known, Readings
 from pathways.engine.plan import Pathway, Service
-from pathways.engine.state import Occurrence
+from pathways.engine.state import Occurrence, changed
 from pathways.engine.turn import Turn
 
 CHASING = ("phone_call", "home_visit", "search", "phone_reminder", "overdue_service", "find_another_day")
@@ -151,8 +150,8 @@ def earliest(turn: Turn, service: Service, due: date, last: date | None) -> date
 def book_where_needed(turn: Turn) -> None:
     """Ask for a day for the next visit: one day for all pathways whose follow-ups lie close together."""
     # Where nothing has changed since all was booked, nothing is to be booked: a day that is due later only comes nearer.
-    turn.kept("booked", (*turn.state.courses.values(), *turn.followed), lambda: _book_where_needed(turn))
-    turn.known_ahead["booked"] = ((*turn.state.courses.values(), *turn.followed), None)
+    turn.kept("booked", turn.followed, _book_where_needed, turn)
+    turn.known_ahead["booked"] = (turn.followed, None)
 
 
 def _book_where_needed(turn: Turn) -> None:
@@ -164,7 +163,7 @@ def _book_where_needed(turn: Turn) -> None:
         leads = (pathway.name, service.name) in leaders
         if leads and occurrence.booking is None and occurrence.due > turn.today:
             key = turn.key("visit")
-            turn.set_occurrence(pathway.name, service.name, replace(occurrence, booking=key))
+            turn.set_occurrence(pathway.name, service.name, changed(occurrence, booking=key))
             turn.emit(
                 BookVisit(
                     key,
@@ -178,12 +177,12 @@ def _book_where_needed(turn: Turn) -> None:
             )
         elif not leads and occurrence.booking is not None:
             turn.emit(ReleaseVisit(occurrence.booking))
-            turn.set_occurrence(pathway.name, service.name, replace(occurrence, booking=None, booked=None))
+            turn.set_occurrence(pathway.name, service.name, changed(occurrence, booking=None, booked=None))
 
 
 def visit_leaders(turn: Turn) -> set[tuple[str, str]]:
     """The follow-ups that stand for a visit of their own; the others are done with the one they lie close to."""
-    return turn.kept("leaders", (*turn.state.courses.values(), *turn.followed), lambda: _visit_leaders(turn))
+    return turn.kept("leaders", turn.dues, _visit_leaders, turn)
 
 
 def _visit_leaders(turn: Turn) -> set[tuple[str, str]]:
@@ -222,7 +221,7 @@ def booked(turn: Turn, booking: str, day: date) -> None:
         elif not turn.today <= day <= occurrence.due:
             turn.because("visit_booked", pathway=pathway.name, service=service.name, key=booking, held_back="day_out_of_range")
         else:
-            turn.set_occurrence(pathway.name, service.name, replace(occurrence, booked=day))
+            turn.set_occurrence(pathway.name, service.name, changed(occurrence, booked=day))
             turn.because("visit_booked", pathway=pathway.name, service=service.name, key=booking, detail={"day": day.isoformat()})
         return
     turn.because("too_late", key=booking, held_back="visit_closed")
@@ -241,7 +240,7 @@ def agreed(turn: Turn, day: date) -> None:
         turn.emit(ReleaseVisit(occurrence.booking))
     key = turn.key("visit")
     made = tuple(mark for mark in occurrence.marks if not mark.startswith((marks.REMINDED, marks.SKIPPED)))
-    kept = replace(occurrence, booked=day, booking=key, confirmed=True, since=turn.now, marks=made)
+    kept = changed(occurrence, booked=day, booking=key, confirmed=True, since=turn.now, marks=made)
     turn.set_occurrence(pathway, service, kept)
     turn.emit(BookVisit(key, pathway, service, day, day, turn.worst_tag, turn.comes_first))
     turn.close_tasks("day_agreed", kinds=("find_another_day",))

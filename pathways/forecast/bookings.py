@@ -42,7 +42,7 @@ class WorkingDays:
     closed: tuple[tuple[date, date], ...] = ()
 
     def __call__(self, day: date) -> bool:
-        if any(first <= day <= last for first, last in self.closed):
+        if self.closed and any(first <= day <= last for first, last in self.closed):
             return False
         return self.otherwise.get(day, day.weekday() < 5)
 

@@ -33,7 +33,7 @@ class Following(Leading):
 
     def begins(self, *moved: AnyEvent) -> None:
         """Bring the patient up to the beginning; then what makes the difference happens, and what is open is taken up."""
-        since, before = self.around.since, self.state
+        since, before = self.around.since, self.state.copy()
         for event in (events.DueReached(id="forecast", at=since, learnt=since), *moved):
             self.take(event)
         state, behaviour = self.state, self.around.behaviour

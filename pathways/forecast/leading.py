@@ -45,7 +45,7 @@ class Leading:
     _expected: tuple[object, ...] = ()  # the visit that the present coming is about
 
     def __post_init__(self) -> None:
-        self.at = self.around.since
+        self.at, self.state = self.around.since, self.state.copy()  # led on in place, and the same beginning serves two versions
         for course in self.state.courses.values():
             for occurrence in course.services.values():
                 if occurrence.booking is not None and occurrence.booked is not None:
@@ -81,8 +81,7 @@ class Leading:
         self.at = max(self.at, event.learnt)
         waiting = [event]
         for one in waiting:  # grows while bookings are answered
-            outcome = step(self.around.plan, self.state, one, self._ahead)
-            self.state = outcome.state
+            outcome = step(self.around.plan, self.state, one, self._ahead, imagined=True)
             self.steps += 1
             for command in outcome.commands:
                 if isinstance(command, BookVisit):

@@ -64,7 +64,8 @@ class Forecaster:
         done.sizes.update(one.batch for one, _ in begun)
         everybody = Everybody.of((state.readings for _, state in begun), self.asked.told)
         weight = max(1, round(part.patients / len(begun)))
-        followed = {world: self._world(world, part, begun, everybody, weight, done) for world in WORLDS}
+        healths = [self._health(one, state, everybody) for one, state in begun]  # of which both worlds find the same
+        followed = {world: self._world(world, part, begun, healths, weight, done) for world in WORLDS}
         for (one, before), present, draft in zip(begun, followed["present"], followed["draft"], strict=True):
             done.moved.append(self._moved(one, part.team, before, present, draft))
         return done
@@ -117,21 +118,20 @@ class Forecaster:
         world: World,
         part: Part,
         begun: Sequence[tuple[Sampled, State]],
-        everybody: Everybody,
+        healths: Sequence[Health],
         weight: int,
         done: PartDone,
     ) -> list[_Led]:
         asked, team = self.asked, Team(TeamCalendar(part.capacity, part.worked), weight)
         until = asked.now + timedelta(weeks=asked.weeks)
         led: list[_Led] = []
-        for one, state in begun:
+        for (one, state), health in zip(begun, healths, strict=True):
             plan = self._plan(one, world)
             assert plan is not None
             around = Around(
                 plan, team, asked.behaviour, self._counter(done, world, one.batch), self._segments(one), asked.now, until
             )
-            luck = Luck(asked.seed, one.id)
-            led.append(_Led(Following(around, state, luck, Health(luck, asked.behaviour, everybody, state.readings, self.since))))
+            led.append(_Led(Following(around, state, health.luck, health)))
         for (one, _), follows in zip(begun, led, strict=True):  # once everybody's booked day is in the calendar
             follows.begins(self._moves(one, world), asked.pathway)
         heap = [(at, n) for n, one in enumerate(led) if (at := one.following.next) is not None]
@@ -151,6 +151,9 @@ class Forecaster:
                 heapq.heapreplace(heap, (then, n))
         done.steps += sum(one.following.steps for one in led)
         return led
+
+    def _health(self, one: Sampled, state: State, everybody: Everybody) -> Health:
+        return Health(Luck(self.asked.seed, one.id), self.asked.behaviour, everybody, state.readings, self.since)
 
     def _moves(self, one: Sampled, world: World) -> tuple[events.VersionMoved, ...]:
         asked, before = self.asked, one.versions.get(self.asked.pathway, "")

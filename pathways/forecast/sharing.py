@@ -48,6 +48,11 @@ async def follow_all(asked: Asked, parts: AsyncIterator[Part], *, processes: int
 def _begin(asked: Asked) -> None:
     signal(SIGINT, SIG_IGN)  # whoever asked says when to stop
     _mine[:] = [Forecaster(asked)]
+    collect_seldom()
+
+
+def collect_seldom() -> None:
+    """For a process that does nothing else: what is made in a forecast goes by itself, but for a little at the end of a life."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 

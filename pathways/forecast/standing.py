@@ -122,15 +122,21 @@ class Standing:
 
     def decision(self, pathway: Pathway, service: Service) -> Iterator[Reason]:
         """The last row that decided on the service, with its inputs and citation."""
-        mine = (pathway.name, service.name)
-        decided = (one for one in self.reasons if one.code in ANSWERED and (one.pathway, one.service) == mine and one.row)
+        mine = self._names(pathway, service)
+        decided = (one for one in self.reasons if one.code in ANSWERED and (one.pathway, one.service) in mine and one.row)
         yield from (one for one in [next(decided, None)] if one is not None)
+
+    def _names(self, pathway: Pathway, service: Service) -> set[tuple[str, str]]:
+        """What the service is called, and was called under versions that were left."""
+        occurrence = self.turn.occurrence(pathway.name, service.name)
+        once = {left.service for left in occurrence.left.values()} if occurrence is not None else set()
+        return {(pathway.name, name) for name in (service.name, *once)}
 
     def _due(self, pathway: Pathway, service: Service, occurrence: Occurrence) -> Reason:
         """From what its due day was counted, and by whose rule."""
         due = occurrence.due.isoformat()
-        mine = (pathway.name, service.name)
-        how = (one for one in self.reasons if one.code in SET_THE_DAY and (one.pathway, one.service) == mine)
+        mine = self._names(pathway, service)
+        how = (one for one in self.reasons if one.code in SET_THE_DAY and (one.pathway, one.service) in mine)
         set_by = next((one for one in how if one.detail.get("due", one.detail.get("to", "")) == due), None)
         code = set_by.code if set_by is not None else ""
         named = {"pathway": pathway.name, "service": service.name}
@@ -139,9 +145,10 @@ class Standing:
         if code == "first_due" and last is None:
             days = (occurrence.due - occurrence.counted_from).days if occurrence.counted_from else service.first
             return self.said("why_due_first", **named, due=due, days=days)
-        if code in ("due_again", "due_moved", "due_sooner") and set_by is not None:
-            return replace(set_by, at=self.now)
         since = occurrence.counted_from or last
+        counted = since is not None and (occurrence.due - since).days in (rhythm, occurrence.within)
+        if set_by is not None and (code in ("due_again", "due_sooner") or (code == "due_moved" and not counted)):
+            return replace(set_by, at=self.now, service=service.name)
         if since is None or last is None:
             return self.said("why_due", **named, due=due)
         days = (occurrence.due - since).days

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pathways.engine.plan import Pathway
-from pathways.language import names, reach, rhythms, trials
+from pathways.language import names, reach, rhythms, trials, units
 from pathways.language.errors import PathwayError
 from pathways.language.privacy import check_messages
 from pathways.language.scenarios import Scenario
@@ -27,6 +27,7 @@ def check(
         names.check_use(document, data),
         rhythms.check_rhythms(document, data, pathway),
         rhythms.check_readings(document, data),
+        units.check_units(document, data),
         check_messages(document, frames),
         reach.check_rows(document, data, pathway),
         trials.check_scenarios(document, pathway, scenarios),

@@ -11,6 +11,7 @@ PathwayError
 │   ├── UnknownMessage · UnknownReading · UnknownTable · UnknownDecision · UnknownService
 │   ├── UnknownTag · UnknownRow · UnknownTask · UnknownChoice
 │   └── UnknownVariable    in a message
+├── UnknownUnit · DoubtfulUnit (warning)
 ├── ReservedName
 ├── BadExpression          a condition that CEL does not take
 ├── MissingLanguage
@@ -201,6 +202,19 @@ class UnknownVariable(UnknownName):
     """A message uses a variable that nobody fills."""
 
     kind = "variable for a message"
+
+
+class UnknownUnit(PathwayError):
+    """A word that is no unit of measurement."""
+
+    def __init__(self, name: str, *, at: Location, remedy: str) -> None:
+        super().__init__(f"no unit called {name!r}", at=at, remedy=remedy)
+
+
+class DoubtfulUnit(PathwayError):
+    """A number without its unit, or in another than elsewhere."""
+
+    severity = "warning"
 
 
 class ReservedName(PathwayError):

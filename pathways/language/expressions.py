@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pathways.engine.conditions import BadCondition, Expression, Kind, Vocabulary
-from pathways.language.errors import BadExpression, PathwayError, ReservedName, UnknownReading
+from pathways.language.errors import BadExpression, Location, PathwayError, ReservedName, UnknownReading
 from pathways.language.source import Document, Steps, Value
 
 #: What every condition may ask about, beside the document's own readings and values.
@@ -102,12 +102,30 @@ class Conditions:
         at = self.document.inside(steps, bad.line, bad.column)
         unknown = re.fullmatch(r"unknown name '(\w+)'", bad.what)
         if unknown and unknown[1] in self.all_names:
-            what = f"{unknown[1]!r} is used before it is worked out"
-            return BadExpression(what, at=at, remedy=f"write {unknown[1]!r} further up under values")
+            return self._too_early(unknown[1], steps, at)
         if unknown:
             return UnknownReading(unknown[1], at=at, known=self._kinds)
         what, remedy = _in_words(bad.what)
         return BadExpression(what, at=at, remedy=remedy)
+
+    def _too_early(self, name: str, steps: Steps, at: Location) -> BadExpression:
+        """A value that is not worked out yet: written further down, or needing the one that asks for it."""
+        own = str(steps[1]) if steps[0] == "values" else ""
+        if own and own in self._needed_by(name):
+            what = f"{name!r} needs itself" if name == own else f"{own!r} and {name!r} go round in a circle: each needs the other"
+            return BadExpression(what, at=at, remedy="work one of them out from readings alone")
+        what = f"{name!r} is used before it is worked out"
+        return BadExpression(what, at=at, remedy=f"write {name!r} further up under values")
+
+    def _needed_by(self, name: str) -> set[str]:
+        """``name`` and all that it is worked out from, however far."""
+        values = self.document.data.get("values")
+        found, left = {name}, [name]
+        while left and isinstance(values, dict):
+            new = set(re.findall(r"[A-Za-z_]\w*", str(values.get(left.pop(), "")))) & values.keys() - found
+            found |= new
+            left += new
+        return found
 
     def _free(self, name: str, steps: Steps) -> bool:
         at = self.document.key(*steps)
@@ -125,6 +143,25 @@ class Conditions:
 
 _EXAMPLE = 'write for example "sbp >= 180 || dbp >= 110"'
 _KINDS: Mapping[str, str] = {"INT": "a number", "DOUBLE": "a number", "STRING": "a text", "LIST": "a list", "MAP": "a record"}
+#: What is written in other places, and what it is called here.
+_INSTEAD: Mapping[str, str] = {
+    "or": "write ||",
+    "and": "write &&",
+    "|": "write ||",
+    "&": "write &&",
+    "not": "write ! before it",
+    "=": "write == to ask whether two are the same",
+    "is": "write == to ask whether two are the same",
+    "\u2260": "write !=",
+    "\u2265": "write >=",
+    "\u2264": "write <=",
+    "\uff1e": "write >",
+    "\uff1c": "write <",
+    "=>": "write >=",
+    "=<": "write <=",
+    "between": 'write both ends: "sbp >= 140 && sbp < 160"',
+    ",": "write a decimal point: 5.6; join conditions with && or ||",
+}
 _SIGNS: Mapping[str, str] = {"_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_&&_": "&&", "_||_": "||", "!_": "!", "@in": "in"}
 
 
@@ -140,16 +177,23 @@ def _in_words(said: str) -> tuple[str, str]:
     overload = re.match(r"found no matching overload for '([^']+)' applied to '\((.*)\)'", said)
     if overload:
         sign = _SIGNS.get(overload[1], overload[1].strip("_"))
+        if overload[2].startswith("bool, ") and sign in {"<", "<=", ">", ">="}:
+            return f"{sign!r} follows upon another comparison", 'write each by itself: "140 <= sbp && sbp < 180"'
         return (
             f"{sign!r} does not go with {overload[2].replace(', ', ' and ')}",
-            "compare a number with a number, a text with a text",
+            'ask whether it is in the list: "asthma" in conditions'
+            if "list(" in overload[2]
+            else "compare a number with a number, a text with a text",
         )
+    written = re.search(r"(?:error at: |input )'([^']+)'", said)
+    instead = _INSTEAD.get(written[1].strip().lower()) if written else None
+    if written and instead:
+        return f"{written[1].strip()!r} has no meaning in a condition", instead
     if "token recognition error" in said:
         sign = said.rpartition(": ")[2]
         return f"{sign} has no meaning in a condition", "put a text in double quotes; write signs in half width"
-    if "<EOF>" in said:
+    if "input '<EOF>'" in said or ("<EOF>" in said and written is None):
         return "the condition breaks off", f"complete it; {_EXAMPLE}"
     if "Syntax error" in said:
-        found = re.search(r"input (?:at )?'([^']{1,40})'", said)
-        return f"{found[1]!r} is not expected here" if found else "this is not a condition", _EXAMPLE
+        return f"{written[1][:40]!r} is not expected here" if written else "this is not a condition", _EXAMPLE
     return said.split(" (in container")[0], _EXAMPLE

@@ -47,6 +47,8 @@ def check_names(document: Document, data: Mapping[str, Value]) -> Iterator[Pathw
         UnknownTag: tags_of(document),
     }
     for kind, name, steps in uses(data):
+        if kind is UnknownTag and "tags" not in data:
+            continue  # the tags themselves are wrong, and said to be
         if name not in known[kind]:
             yield kind(name, at=document.at(*steps), known=known[kind])
     yield from _referrals(document, data)
@@ -187,15 +189,21 @@ def is_only_asked(document: Document) -> bool:
 
 
 def check_use(document: Document, data: Mapping[str, Value]) -> Iterator[PathwayError]:
-    """Messages, decisions and tables that nothing refers to. Silent when a part is ill-shaped: it might be the user."""
+    """Messages, decisions, tables and referrals that nothing refers to. Silent when a part is ill-shaped: it might be the user."""
     if is_only_asked(document):
         return
     if any(len(written(document, s)) != len(data.get(s) or {}) for s in ("services", "decisions", "tables")):
         return
     used = {(kind, name) for kind, name, _ in uses(data)}
-    sections = (("messages", UnknownMessage), ("decisions", UnknownDecision), ("tables", UnknownTable))
+    sections = (
+        ("messages", UnknownMessage),
+        ("decisions", UnknownDecision),
+        ("tables", UnknownTable),
+        ("services", UnknownService),
+    )
     for section, kind in sections:
-        for name in data.get(section) or {}:
-            if (kind, name) not in used and (section, name) not in ASKED_FROM_OUTSIDE:
+        for name, what in (data.get(section) or {}).items():
+            by_itself = section == "services" and what["kind"] != "referral"
+            if (kind, name) not in used and (section, name) not in ASKED_FROM_OUTSIDE and not by_itself:
                 at = document.key(section, name)
                 yield NotUsed(f"{kind.kind} {name!r} is not used", at=at, remedy="use it, or remove it")

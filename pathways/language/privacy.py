@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from ruamel.yaml import YAML
-
+from pathways.language import source
 from pathways.language.errors import BadMessage, Location, PathwayError, TellsTooMuch, TooLong, UnknownVariable
 from pathways.language.segments import segments
 from pathways.language.source import Document, Steps, Value
@@ -99,7 +98,7 @@ def _medicines(data: Value) -> Iterator[str]:
 @cache
 def shipped_medicines() -> frozenset[str]:
     """Every medicine that we know, by all its names; what a pathway lists beyond them is forbidden by the pathway itself."""
-    known = YAML(typ="safe", pure=True).load((LIBRARY / "medicines.yaml").read_text("utf-8"))
+    known = source.shipped(LIBRARY / "medicines.yaml")
     return frozenset(name for medicine, facts in known.items() for name in (medicine, *facts.get("also", ())))
 
 

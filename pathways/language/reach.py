@@ -12,6 +12,7 @@ from pathways.engine.conditions import Expression
 from pathways.engine.plan import Pathway
 from pathways.language.compile import written
 from pathways.language.errors import BadRange, Location, NeverReached, PathwayError, UnknownChoice, UnknownReading, UnknownTag
+from pathways.language.kinds import Kinds
 from pathways.language.logic import Alternative, Facts, TooMuch, Values, comparison, covered
 from pathways.language.source import Document, Steps, Value
 from pathways.language.tree import Call, Const, Name, Node, Select, tree, walk
@@ -31,8 +32,11 @@ def check_rows(document: Document, data: Mapping[str, Value], pathway: Pathway) 
     """Rows that are never reached, and constants that make no sense."""
     values = Values({name: tree(expression) for name, expression in pathway.values.items()})
     required = frozenset({"age", *(name for name, reading in pathway.readings.items() if not reading.optional)})
+    kinds = Kinds(document, pathway, {name: tree(expression) for name, expression in pathway.values.items()})
     for steps, expression in _expressions(data, pathway):
         yield from _constants(document, data, pathway, steps, expression)
+        condition = steps[-1] in {"when", "enrol_when"}
+        yield from kinds.check(steps, expression.source, tree(expression), condition=condition)
     for name, table in pathway.tables.items():
         places = {(row["row"], document.at("tables", name, n).line): n for n, row in _rows(data, name)}
         conditions: list[tuple[str, str, Location, Node | None]] = []
@@ -107,7 +111,6 @@ def _expressions(data: Mapping[str, Value], pathway: Pathway) -> Iterator[tuple[
         for number, row in _rows(data, name):
             if row.get("when") in sources:
                 yield ("tables", name, number, "when"), sources[row["when"]]
-
     for name, table in pathway.tables.items():
         for given_name, given in table.gives.items():
             yield ("gives", name, given_name, *(("days_after",) if given.as_day else ())), given.value
@@ -149,6 +152,8 @@ def _compared(pathway: Pathway, fact: str, sign: str, constant: object, at: Loca
     if reading is None or reading.plausible is None or isinstance(constant, bool):
         return
     low, high = reading.plausible
+    if low >= high:
+        return  # the range itself is wrong, and said to be
     if isinstance(constant, int | float) and not low <= constant <= high:
         what = f"{fact} is compared with {constant}, but lies between {low:g} and {high:g}"
         yield BadRange(what, at=at, remedy="correct the number, or the plausible range")

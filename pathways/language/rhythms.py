@@ -24,7 +24,7 @@ _LATEST_REMINDER = 60
 
 def check_rhythms(document: Document, data: Mapping[str, Value], pathway: Pathway) -> Iterator[PathwayError]:
     """Times for each tag, reminders, escalations, bookings, and the tables' rows for missing readings."""
-    tags = tags_of(document)
+    tags = tags_of(document) if "tags" in data else []  # what is wrong with the list itself is said once
     for name, what in (data.get("services") or {}).items():
         here: Steps = ("services", name)
         for key in ("every", "book"):

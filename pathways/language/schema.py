@@ -29,6 +29,7 @@ _DURATIONS: Mapping[str, Callable[[str], object]] = {
     "cairn-before": durations.before,
     "cairn-supply": durations.supply_left,
 }
+_FULL_WIDTH = frozenset("，、：；［］｛｝")
 _WHAT_IS_WRITTEN: tuple[tuple[type, str], ...] = (
     (bool, "true or false"),
     (dict, "a mapping"),
@@ -44,6 +45,9 @@ def check_shape(document: Document, *, section: str | None = None) -> tuple[dict
     ``section``: the key under which a story file holds its stories; None for a pathway.
     """
     data = copy.deepcopy(document.data)
+    if section is None and "" in data:
+        what = "a pathway is written as keys with values, and this is a list"
+        return {}, [BadValue(what, at=document.at(), remedy='start with "pathway: name"; remove the dashes before the keys')]
     part = None if section is None else "stories"
     subject = data if section is None else data[section]
     prefix: Steps = () if section is None else (section,)
@@ -136,6 +140,8 @@ def _in_words(document: Document, error: ValidationError, steps: Steps) -> Itera
                 _DURATIONS[argument](written)
             except durations.NotALength as refused:
                 yield BadDuration(refused.what, at=at, remedy=refused.remedy)
+        case "type" if written is None and len(steps) == 2:
+            yield BadValue(f"nothing stands under {steps[-1]!r}", at=document.key(*steps), remedy="fill it in, or remove it")
         case "enum":
             allowed = ", ".join(str(one) for one in argument)
             yield BadValue(f"{_shown(written)} is not {title}", at=at, remedy=f"use one of: {allowed}")
@@ -145,6 +151,10 @@ def _in_words(document: Document, error: ValidationError, steps: Steps) -> Itera
             yield BadValue("nothing stands here, or too little", at=at, remedy=remedy)
         case "maxItems" | "maxLength":
             yield BadValue("this is too long", at=at, remedy=f"at most {argument}; {remedy}")
+        case "pattern" if isinstance(written, str) and _FULL_WIDTH & set(written):
+            yield BadValue(
+                f"{_shown(written)} is not {title}", at=at, remedy="write commas, colons and brackets in half width: , : [ ]"
+            )
         case _ if isinstance(written, str) and written in _keys_at(document, steps):
             yield BadValue(f"{_shown(written)} is not {title}", at=document.key(*steps, written), remedy=remedy)
         case _:
@@ -183,7 +193,9 @@ def _to_remove(error: ValidationError, steps: Steps) -> Iterator[Steps]:
         return
     if error.validator == "required" and not error.absolute_path:
         return
-    depth = 3 if steps[0] in {"tables", "gives"} else 2
+    depth = (
+        3 if steps[0] in {"tables", "gives"} else 1 if steps[0] in {"tags", "languages"} else 2
+    )  # a list of names goes as a whole
     yield steps[:depth]
 
 

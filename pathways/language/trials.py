@@ -111,6 +111,12 @@ def _named(document: Document, kind: type[UnknownName], name: str, steps: Steps,
         yield kind(name, at=document.at(*steps), known=known)
 
 
+def _outside(value: float, reading: Reading) -> tuple[float, float] | None:
+    """The plausible range where ``value`` lies without; one upside down is told at the reading."""
+    low, high = reading.plausible or (value, value)
+    return (low, high) if low < high and not low <= value <= high else None
+
+
 def _reading(document: Document, name: str, value: Taken, steps: Steps, known: _Known) -> Iterator[PathwayError]:
     if name not in known.readings:
         yield UnknownReading(name, at=document.key(*steps), known=known.readings)
@@ -127,6 +133,10 @@ def _reading(document: Document, name: str, value: Taken, steps: Steps, known: _
     if not fits[reading.kind]:
         wanted = {"number": "a number", "yes_no": "true or false"}.get(reading.kind, "a list, which may be empty: []")
         yield BadScenario(f"{name!r} does not fit what is measured", at=document.at(*steps), remedy=f"write {wanted}")
+    elif isinstance(value, float) and (outside := _outside(value, reading)):
+        low, high = outside
+        what = f"nobody could record {name} {value:g}: it lies between {low:g} and {high:g}"
+        yield BadScenario(what, at=document.at(*steps), remedy="correct the number, or the plausible range")
     elif reading.kind == "choices" and isinstance(value, tuple):
         for number, word in enumerate(value):
             if word not in reading.choices:

@@ -21,7 +21,7 @@ from activities.rolling import BadMapping, CannotRoll, Rolling, decided
 from activities.rollouts import RolloutActivities
 from activities.steps import StepActivities
 from activities.waking import NotWoken
-from pathways.engine.events import Died, VisitCompleted
+from pathways.engine.events import Corrected, Died, VisitCompleted
 from pathways.language import library, load
 from records.clock import Clock
 from records.database import Database
@@ -29,7 +29,18 @@ from records.pathways import PublishedPathways, Retired
 from records.patients import Patients
 from records.rollouts import Counts, Rollouts, Wanted
 from records.scope import NETWORK
-from records.tables import CareTeam, Enrolment, Organisation, PathwayDeed, PathwayVersion, Patient, Rollout, RolloutPatient
+from records.tables import (
+    AuditRow,
+    AuditSubject,
+    CareTeam,
+    Enrolment,
+    Organisation,
+    PathwayDeed,
+    PathwayVersion,
+    Patient,
+    Rollout,
+    RolloutPatient,
+)
 from records.vault import Vault
 from workflows.contract import Deliver, RolledOn, RollOn, Step
 
@@ -173,11 +184,19 @@ class Town:
     async def deeds(self) -> list[tuple[str, str, str, str]]:
         return [(row.did, row.version, row.by, row.why) for row in await self._all(PathwayDeed)]
 
-    async def visited(self, patient: str) -> None:
-        """A visit at which all was well: the next safe point."""
-        readings = pressure(128, 78)
+    async def visited(self, patient: str) -> str:
+        """A visit at which all was well: the next safe point. Answers its id."""
+        readings, visit = pressure(128, 78), f"visit/{self.now}"
         await Events(self.database, self.vault, self.clock).store(
-            patient, lambda now: VisitCompleted(id=f"visit/{now}", at=now, learnt=now, readings=readings)
+            patient, lambda now: VisitCompleted(id=visit, at=now, learnt=now, readings=readings)
+        )
+        await self.step(patient)
+        return visit
+
+    async def never_happened(self, patient: str, visit: str) -> None:
+        """The visit was another patient's, entered here by mistake."""
+        await Events(self.database, self.vault, self.clock).store(
+            patient, lambda now: Corrected(id=f"never/{visit}", at=now, learnt=now, corrects=visit, void=True)
         )
         await self.step(patient)
 
@@ -196,6 +215,11 @@ class Town:
             assert held is not None
             what = decided(found, services, {}) if move else None
             await self._rolling(session).decide(found, row, held, what, accept=frozenset(accept), why="replaced")
+
+    async def retire(self, version: str, *, at: datetime | None) -> None:
+        """Nobody is put on it any more; None: they are again."""
+        async with self.database.begin() as session:
+            (await session.get_one(PathwayVersion, version)).retired = at
 
     async def preview(self, version: str, **services: str) -> Preview:
         wanted = Wanted("hypertension", version, "now", services)
@@ -307,6 +331,62 @@ async def test_at_a_safe_point_who_waits_is_counted_and_moves_with_the_next_visi
     assert set((await town.versions()).values()) == {OLD}
 
 
+async def test_who_moved_at_a_visit_that_never_happened_waits_for_the_next_one_and_moves_then(town: Town) -> None:
+    rollout = await town.start(policy="safe_point")
+    await town.to_the_end(rollout)
+    first, second, *_ = town.people
+    visit = await town.visited(first)
+    await town.visited(second)
+    assert await town.rolls.keep() == 2
+    town.now += timedelta(days=2)
+    await town.never_happened(first, visit)
+    assert (await town.versions())[first] == OLD
+    assert await town.rolls.keep() == 1
+    assert await town.rolls.keep() == 0
+    assert {patient: row.status for patient, row in (await town.rows(rollout)).items() if patient in (first, second)} == {
+        first: "waiting",
+        second: "moved",
+    }
+    town.now += timedelta(days=1)
+    await town.visited(first)
+    assert await town.rolls.keep() == 1
+    assert (await town.counts(rollout)).statuses == {"waiting": 3, "moved": 2}
+    assert (await town.versions())[first] == NEW
+
+
+async def test_who_was_taken_back_by_a_correction_is_returned_with_everybody_and_moves_no_more(town: Town) -> None:
+    rollout = await town.start(policy="safe_point")
+    await town.to_the_end(rollout)
+    first = town.people[0]
+    visit = await town.visited(first)
+    await town.rolls.keep()
+    town.now += timedelta(days=2)
+    await town.never_happened(first, visit)
+    undo = await town.back(rollout)  # before anybody saw that they were back
+    await town.to_the_end(undo)
+    assert (await town.counts(undo)).statuses == {"moved": 5}
+    town.now += timedelta(days=1)
+    await town.visited(first)
+    assert set((await town.versions()).values()) == {OLD}
+    assert await town.rolls.keep() == 0
+    assert (await town.rows(rollout))[first].status == "moved"  # what the first one did; the one that took it back has the say
+
+
+async def test_whose_records_a_batch_opened_is_written_down_for_whoever_started_it(town: Town) -> None:
+    rollout = await town.start()
+    await town.once(rollout)
+    await town.once(rollout)
+    entries = await town._all(AuditRow)
+    assert [(row.who, row.role, row.action, row.record) for row in entries] == [
+        ("anna", "rollout", "rollouts.run", f"rollout/{rollout}")
+    ] * 2
+    assert [row.patients for row in entries] == [town.people[:2], town.people[2:4]]
+    subjects = {row.patient_id for row in await town._all(AuditSubject)}
+    assert subjects == set(town.people[:4])
+    await town.to_the_end(rollout)
+    assert sorted(patient for row in await town._all(AuditRow) for patient in row.patients) == town.people
+
+
 async def test_who_was_asked_and_has_not_moved_yet_is_taken_back_too(town: Town) -> None:
     rollout = await town.start(batch=10)
     town.asleep = True
@@ -350,6 +430,10 @@ async def test_who_needs_a_person_is_left_with_the_reason_until_somebody_decides
     moves, stays, *_ = town.people
     with pytest.raises(CannotRoll, match="Still to be decided: service_gone_while_due"):
         await town.decide(rollout, moves, move=True)
+    await town.retire(OTHER, at=town.now)
+    with pytest.raises(CannotRoll, match="retired since"):
+        await town.decide(rollout, moves, move=True, annual_exam="yearly_check")
+    await town.retire(OTHER, at=None)
     await town.decide(rollout, moves, move=True, annual_exam="yearly_check")
     await town.decide(rollout, stays, move=False)
     await town.step(moves)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,17 @@ async def test_many_who_try_to_sign_in_at_once_are_told_to_come_again() -> None:
     tries = await asyncio.gather(*(passwords.matches(None, "x") for _ in range(5)), return_exceptions=True)
     assert [type(one) for one in tries] == [bool, bool, Crowded, Crowded, Crowded]
     assert await passwords.matches(None, "x") is False, "and the next one has their turn"
+
+
+async def test_who_goes_home_before_a_password_is_compared_makes_no_room_for_another_one_meanwhile() -> None:
+    passwords, compared = Passwords(at_once=1, most_waiting=1), threading.Event()
+    begun = asyncio.create_task(passwords._in_a_thread(compared.wait))
+    await asyncio.sleep(0)
+    begun.cancel()
+    await asyncio.gather(begun, return_exceptions=True)
+    with pytest.raises(Crowded):
+        await passwords.matches(None, "x")
+    compared.set()
 
 
 async def test_a_sign_in_that_finds_no_turn_is_told_so(network: Network) -> None:

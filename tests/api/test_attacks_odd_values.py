@@ -119,6 +119,11 @@ async def _status(place: Network, method: str, address: str, **sent: Any) -> str
     return f"{method} {address[:80]}: {answer.status_code}" if answer.status_code >= 500 else ""
 
 
+def _share(place: Network) -> int:
+    """Which half of the fields this database gets: each is made odd on one of the two, all kinds of values on both."""
+    return place.parts.database.engine.dialect.name == "postgresql"
+
+
 @pytest.mark.timeout(240)
 async def test_odd_values_in_bodies_are_refused_or_kept_and_nothing_falls_over(place: Network) -> None:
     known, fields, fell, asked, field = await _known(place), _fields(place), [], 0, 0
@@ -131,12 +136,14 @@ async def test_odd_values_in_bodies_are_refused_or_kept_and_nothing_falls_over(p
         headers = {"Authorization": f"Bearer {_key(path)}", "If-Match": "*", "Content-Type": "application/json"}
         for at in _leaves(body):
             field += 1
-            for odd in ODD[field % step :: step]:  # every field gets some of them, every value is in many fields
+            if field % 2 != _share(place):
+                continue
+            for odd in ODD[field // 2 % step :: step]:  # every field gets some of them, every value is in many fields
                 sent = json.dumps(_with(body, at, "@odd@")).replace('"@odd@"', odd)
                 asked += 1
                 if went := await _status(place, method, path.format(**known), content=sent.encode(), headers=headers):
                     fell.append(f"{went} for {at} {odd[:40]}")
-    assert asked > 400
+    assert asked > 300
     assert not fell, "\n".join(fell)
 
 
@@ -149,7 +156,9 @@ async def test_odd_words_in_addresses_and_headers_are_refused_and_nothing_falls_
                 continue
             for parameter in operation.get("parameters", ()):
                 odds, field = ODD_CURSORS if parameter["name"] == "after" else ODD_WORDS, field + 1
-                for odd in odds[field % 2 :: 2]:  # half of them each time, every one in many places
+                if field % 2 != _share(place):
+                    continue
+                for odd in odds[field // 2 % 2 :: 2]:  # half of them each time, every one in many places
                     ids, query, headers = dict(known), {"key": known["key"]}, {"Authorization": f"Bearer {_key(path)}"}
                     if parameter["in"] == "path":
                         ids[parameter["name"]] = quote(odd, safe="")
@@ -161,7 +170,7 @@ async def test_odd_words_in_addresses_and_headers_are_refused_and_nothing_falls_
                     address = path.format(**ids)
                     if went := await _status(place, method, address, params=query, headers=headers):
                         fell.append(f"{went} for {parameter['name']} {odd[:40]}")
-    assert asked > 400
+    assert asked > 300
     assert not fell, "\n".join(fell)
 
 

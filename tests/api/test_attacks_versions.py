@@ -20,6 +20,7 @@ from records.database import Database
 from records.drafts import version_of
 from records.pathways import PublishedPathways
 from records.tables import EventRow, ForecastRow, LeaseRow, PathwayDeed, PathwayVersion, Rollout, TimelineRow
+from records.vault import Vault
 from tests.api.conftest import EMERGENCY, START, WELL, Network, a_network
 from tests.api.small import SMALL, otherwise
 from tests.api.test_network_places import a_key
@@ -225,6 +226,18 @@ async def test_a_forecast_that_is_refused_leaves_nothing_behind(network: Network
             assert (await _send(small, "POST", at, SOONER, "coordinator")).status_code == 503
         async with small.parts.database.reading() as session:
             assert await session.scalar(select(func.count()).select_from(LeaseRow)) == 1
+
+
+class _StillMaking(Forecaster):
+    async def begin(self, database: Database, vault: Vault, forecast: str) -> None:
+        pass
+
+
+async def test_however_many_ask_at_once_no_more_forecasts_are_made_than_the_machine_bears(place: Network) -> None:
+    async with otherwise(place) as small:
+        object.__setattr__(small.parts, "forecaster", _StillMaking(most=2))
+        asked = [_send(small, "POST", "/pathways/hypertension/forecasts", SOONER, "coordinator") for _ in range(8)]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*asked)) == [202] * 2 + [503] * 6
 
 
 async def test_what_a_rollout_and_a_correction_keep_in_the_clear_names_nobody_and_nothing_measured(network: Network) -> None:

@@ -30,9 +30,11 @@ def _spoken(told: Told) -> str:
 
 
 def test_every_operation_answers_random_requests_as_its_description_says(new_url: Callable[[str], str]) -> None:
-    with serving(new_url("empty")) as address:
+    url = new_url("empty")
+    with serving(url) as address:
         promised = _promised(address)
-        told = ask(address, examples=1, seed=7, phases="examples,fuzzing")
+        # The written examples are asked of one database; random requests of both.
+        told = ask(address, examples=1, seed=7, phases="examples,fuzzing" if "sqlite" in url else "fuzzing")
     assert not told.complaints, f"an answer broke the API's description; the requests stand below\n{_spoken(told)}"
     asked = {operation for operation, _ in told.answers}
     assert promised <= asked, f"nobody asked for {sorted(promised - asked)}"

@@ -123,6 +123,25 @@ async def _colleague(network: Network) -> str:
     return "colleague"
 
 
+async def test_a_draft_and_its_deeds_say_who_by_name(network: Network) -> None:
+    second = await network.post("/keys", {"name": "Wang, care programme", "role": "coordinator", "place": "*"}, "administrator")
+    draft = await _begun(network)
+    edited = (await _edited(network, draft, SOONER + "\n", 1, second.json()["key"])).json()
+    assert (edited["author_name"], edited["last_writer_name"]) == ("coordinator", "Wang, care programme")
+    await network.post(f"{draft}/check", None, "coordinator")
+    approved = (await _call(network, "POST", f"{draft}/approve", key="approver", If_Match='"2"')).json()
+    assert (approved["approved_by"], approved["approved_by_name"]) == ("key-approver", "approver")
+    (listed,) = (await network.get("/pathways/hypertension/drafts")).json()["items"]
+    assert (listed["author_name"], listed["approved_by_name"]) == ("coordinator", "approver")
+    deeds = (await network.get("/pathways/hypertension/deeds")).json()["items"]
+    assert [(deed["did"], deed["by_name"]) for deed in deeds] == [
+        ("approved", "approver"),
+        ("checked", "coordinator"),
+        ("edited", "Wang, care programme"),
+        ("drafted", "coordinator"),
+    ]
+
+
 async def test_two_coordinators_do_not_overwrite_each_others_drafts(network: Network) -> None:
     draft = await _begun(network)
     assert (await _call(network, "PUT", draft, SOONER)).status_code == 428
@@ -187,6 +206,8 @@ async def test_a_draft_begins_from_a_version_is_listed_and_discarded(network: Ne
     draft = answers[0].json()
     assert (draft["id"], draft["text"], draft["version"]) == (answers[1].json()["id"], SMALL, BASE)
     assert (await _call(network, "POST", "/pathways/hypertension/drafts?from_version=ffff")).status_code == 404
+    both = await _call(network, "POST", f"/pathways/hypertension/drafts?from_version={BASE}", SOONER)
+    assert both.status_code == 422, "a text that was sent is not thrown away silently"
     other = await _begun(network)
     first = (await network.get("/pathways/hypertension/drafts", limit=1)).json()
     rest = (await network.get("/pathways/hypertension/drafts", limit=1, after=first["next"])).json()

@@ -124,6 +124,8 @@ async def test_a_draft_is_tried_on_the_enrolled_and_changes_nobody(network: Netw
     console = Console(file=StringIO(), width=200)
     show(json.loads(said.stdout), console)
     told = console.file.getvalue()
+    assert "Few people: " in " ".join(told.split())
+    assert any("not how much" in one for one in result.cautions)
     assert "next contact sooner: 2 patients" in told
     assert "moving them: 2 clean" in told
     assert "calls that are answered" in told

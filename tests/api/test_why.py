@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api.models.why import WhyOut
-from api.showing.why import sentences
+from api.showing.why import sentences, show_why
 from api.showing.words import texts
+from pathways.engine.commands import Reason
+from pathways.engine.plan import Pathway, Plan
+from pathways.forecast.why import Answer, Question
+from pathways.language import library
 from tests.api.conftest import EMERGENCY, WELL, Network
 from tests.api.holding_back import FORECAST, codes
 
@@ -34,17 +40,17 @@ async def test_a_visit_is_not_due_yet_because_of_a_row_that_is_named_with_its_in
     assert (decided["row"], decided["inputs"]["sbp"], decided["inputs"]["dbp"]) == ("HTN-C1", 128, 78)
     assert decided["version"]
     assert decided["cites"]
-    assert "Follow-up is due on 2025-06-01: counted from 2025-03-03, every 90 days while green" in told(said)
+    assert "Follow-up visit is due on 2025-06-01: counted from 2025-03-03, every 90 days while green" in told(said)
     assert said["held_back"] == ["not_due"]
     assert said["ahead"][0]["kind"] in ("visit", "reminder")
-    assert "Follow-up next due on 2025-06-01" in told(said, "happened")
+    assert "Follow-up visit next due on 2025-06-01" in told(said, "happened")
 
 
 async def test_a_row_with_a_shorter_time_of_its_own_is_named_for_the_day(network: Network) -> None:
     patient = await network.enrol()
     await network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY})
     said = await asked(network, patient, service="follow_up")
-    assert "Follow-up is due on 2025-03-17: 14 days from 2025-03-03, as row HTN-E1 says" in told(said)
+    assert "Follow-up visit is due on 2025-03-17: 14 days from 2025-03-03, as row HTN-E1 says" in told(said)
     referral = await asked(network, patient, referral="to_hospital")
     assert "to_confirm" in referral["held_back"]
     assert "HTN-E1" in {line["row"] for line in referral["stands"]}
@@ -131,6 +137,27 @@ async def test_a_visit_ahead_is_looked_for_on_the_care_teams_own_working_days(ne
     seen = (await network.post(f"/patients/{patient}/visits/preview", {"readings": WELL})).json()
     visit = next(one for one in seen["dues"] if one["service"] == "follow_up")
     assert (visit["after"], visit["booked"]) == ("2025-06-01", "2025-05-19")  # before the closure, never after the due day
+
+
+def test_a_service_is_called_as_the_version_of_its_pathway_calls_it_in_the_language_asked() -> None:
+    shipped = library()["hypertension"].pathway
+    assert shipped is not None
+
+    def called(version: str, **title: str) -> Pathway:
+        titles = {name.replace("_", "-"): said for name, said in title.items()}
+        follow_up = replace(shipped.services["follow_up"], title=titles)
+        return replace(shipped, version=version, services={**shipped.services, "follow_up": follow_up})
+
+    now, before = called("now", en="well-being visit", zh_Hans="健康随访"), called("before", en="pressure visit")
+    plan = Plan({"hypertension": now}, versions={"before": before})
+    at, due = datetime(2025, 3, 3, tzinfo=UTC), {"due": "2025-06-01"}
+    answer = Answer(tuple(Reason(at, "why_due", "hypertension", v, "follow_up", detail=due) for v in ("now", "before")), (), ())
+
+    def said(language: str) -> list[str]:
+        return [line.text for line in show_why(answer, Question(service="follow_up"), plan, "p-1", language).stands]
+
+    assert said("en") == ["Well-being visit is due on 2025-06-01", "Pressure visit is due on 2025-06-01"]
+    assert said("zh-Hans") == ["健康随访于2025-06-01到期", "随访于2025-06-01到期"]  # of the second nobody wrote it in Chinese
 
 
 def test_everything_that_can_hold_something_back_has_words_in_both_languages() -> None:

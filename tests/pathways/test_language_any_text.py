@@ -7,8 +7,8 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pathways.language import load, load_stories, report
-from pathways.language.catalogue import LIBRARY
+from pathways.language import load, load_stories, report, source
+from pathways.shipped import LIBRARY, document_names
 
 TEXT = (LIBRARY / "hypertension.yaml").read_text(encoding="utf-8")
 LINES = TEXT.split("\n")
@@ -53,6 +53,21 @@ def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
         assert problem.at.column >= 1
         assert problem.what
         assert problem.remedy
+
+
+@settings(max_examples=150, deadline=20_000, suppress_health_check=list(HealthCheck))
+@given(damaged())
+def test_the_quick_reader_reads_what_the_explaining_one_does_or_leaves_it_to_it(text: str) -> None:
+    quick = source.quickly(text, "x.yaml")
+    if quick is None:
+        return
+    explained = source.explaining(text, "x.yaml")
+    assert (quick.data, quick.places) == (explained.data, explained.places)
+
+
+def test_every_shipped_document_is_read_quickly() -> None:
+    for name in document_names():
+        assert source.quickly((LIBRARY / f"{name}.yaml").read_text(encoding="utf-8"), name) is not None, name
 
 
 @settings(max_examples=40, deadline=20_000)

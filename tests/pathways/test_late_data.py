@@ -94,6 +94,43 @@ def test_a_referral_that_went_out_stays_is_said_and_is_looked_at_by_a_doctor() -
     assert (review.by, review.about, review.urgent) == ("doctor", "referral#1", True)
 
 
+BOTH = Plan({name: pathway for name, pathway in plan().pathways.items() if name in ("hypertension", "type2_diabetes")})
+SUGAR: dict[str, Value] = {
+    "fpg": 20.0,
+    "heart_rate": 70.0,
+    "tachycardia_persistent": False,
+    "temperature": 36.5,
+    **dict.fromkeys(("foot_pulse_weak", "sudden_vision_loss"), False),
+}
+
+
+def of_both() -> AnyEvent:
+    names = ("hypertension", "type2_diabetes")
+    return enrolled(pathways=names, conditions=names)
+
+
+def test_no_doctor_is_asked_about_a_referral_that_another_pathways_row_still_needs() -> None:
+    life = lived(BOTH, [of_both(), visit("v1", 10, {**CRITICAL, **SUGAR}), passed(11)])
+    (key,) = life.state.referrals
+    assert (life.state.referrals[key].row, life.state.referrals[key].stage) == ("HTN-E1", "requested")
+    life.tell(right("v1", 12, readings={"sbp": 130.0}))
+    assert "review_referral" not in [one.kind for one in made(life, OpenTask)]
+    assert "referral_has_gone_out" not in held_back(life, "cannot_undo")
+    assert [one.referral for one in made(life, RequestReferral)] == [key]
+    assert (life.state.referrals[key].pathway, life.state.referrals[key].row) == ("type2_diabetes", "DM-E1")
+    assert held_back(life, "already_referred") == ["merged"]
+    life.tell(right("v1", 13, readings={"fpg": 6.0}))  # now nothing needs it
+    assert [one.kind for one in made(life, OpenTask)].count("review_referral") == 1
+
+
+def test_a_referral_that_waits_for_a_doctor_goes_on_waiting_for_the_row_that_still_needs_it() -> None:
+    soon = replace(right("v1", 10, readings={"sbp": 130.0}), at=on(10, 11), learnt=on(10, 11))
+    life = lived(BOTH, [of_both(), visit("v1", 10, {**CRITICAL, **SUGAR}), soon])
+    assert [(key, one.stage, one.row) for key, one in life.state.referrals.items()] == [("referral#1", "to_confirm", "DM-E1")]
+    assert [one.kind for one in made(life, OpenTask)].count("confirm_referral") == 1
+    assert "confirm_referral" in [task.kind for task in life.state.tasks.values()]
+
+
 def test_a_visit_reported_twice_is_one_visit_and_an_added_reading_is_not_lost() -> None:
     once = lived(FOLLOWED, [enrolled(), visit("a", 10, HIGH), passed(11)])
     twice = lived(FOLLOWED, [enrolled(), visit("a", 10, HIGH), visit("b", 10, HIGH, told=on(11))])

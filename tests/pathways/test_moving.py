@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from plans import CALM, HIGH, follow_up, patient, plan, task, tasks, written_and_read
 
-from pathways.engine import Outcome, events, step
+from pathways.engine import Outcome, events, next_due, step
 from pathways.engine.commands import BookVisit, OpenTask, Reason, ReleaseVisit, RetractMessage, SendMessage
 from pathways.engine.events import Fill
 from pathways.engine.moving import Fit, Replacing, classify
@@ -194,6 +194,120 @@ def test_a_new_reminder_whose_moment_has_passed_is_not_sent_and_that_is_said() -
     assert why(outcome, "not_sent").held_back == "too_late"
     player.wait(player.moment(date(2025, 3, 13), time(20)))
     assert player.sent == []
+
+
+ASKS_AND_SAYS = Escalation(ByTag(always=2), TaskSpec("ask_family", "health_manager", 3), send="visit_missed")
+
+
+def missed_by(player: Player, days: int) -> tuple[date, time]:
+    """So many days after the follow-up's day, at ten."""
+    return follow_up(player).day + timedelta(days=days), time(10)
+
+
+def texts_of(outcome: Outcome) -> list[str]:
+    return [part.template for one in outcome.commands if isinstance(one, SendMessage) for part in one.parts]
+
+
+@pytest.mark.parametrize("again", [None, 1])
+def test_a_new_step_for_a_missed_visit_opens_its_work_and_sends_no_text_of_a_day_that_has_passed(again: int | None) -> None:
+    step_ = replace(ASKS_AND_SAYS, again=again)
+    other = version(follow_up={"if_missed": (step_, *OLD.services["follow_up"].if_missed)})
+    player = on(other)
+    outcome = moved(player, other, missed_by(player, 6))
+    assert texts_of(outcome) == []
+    assert tasks(player).count("ask_family") == 1
+    assert why(outcome, "not_sent").held_back == "too_late"
+    assert why(outcome, "not_sent").detail == {"template": "visit_missed"}
+    sent = len(player.lines)
+    player.wait(player.moment(follow_up(player).day + timedelta(days=6), time(23)))
+    assert not any("visit missed" in line.what.lower() for line in player.lines[sent:])
+
+
+def test_a_new_step_for_a_missed_visit_whose_moment_lies_ahead_is_done_with_its_text() -> None:
+    other = version(follow_up={"if_missed": (replace(ASKS_AND_SAYS, after=ByTag(always=5)),)})
+    player = on(other)
+    moved(player, other, missed_by(player, 4))
+    outcome = None
+    due = next_due(player.plan, player.state)
+    while due is not None and "ask_family" not in tasks(player):
+        event = events.DueReached(id=f"due/{due}", at=due, learnt=due)
+        outcome = step(player.plan, player.state, event)
+        player._take(event)
+        due = next_due(player.plan, player.state)
+    assert outcome is not None
+    assert "visit_missed" in [one.template for one in (*outcome.state.waiting,)] + texts_of(outcome)
+
+
+def test_a_step_that_gives_somebody_up_as_lost_searches_for_them_and_says_nothing_of_a_day_long_gone() -> None:
+    lost = Escalation(ByTag(always=2), TaskSpec("home_visit", "health_manager", 3), send="visit_missed", mark="unreachable")
+    other = version(follow_up={"if_missed": (lost,)})
+    player = on(other)
+    outcome = moved(player, other, missed_by(player, 5))
+    assert texts_of(outcome) == []
+    assert player.state.reach == "unreachable"
+    assert {"home_visit", "search"} <= set(tasks(player))
+
+
+def test_who_is_lost_already_or_rests_gets_no_work_opened_by_a_new_step_for_a_missed_visit() -> None:
+    other = version(follow_up={"if_missed": (ASKS_AND_SAYS, *OLD.services["follow_up"].if_missed)})
+    player = on(other)
+    player.happens(events.Paused, *missed_by(player, 2))
+    outcome = moved(player, other, missed_by(player, 4))
+    assert texts_of(outcome) == []
+    assert "ask_family" not in tasks(player)
+
+
+def sooner_and_later(missed: Escalation) -> tuple[Pathway, Pathway]:
+    """Two versions with this step for a missed follow-up; by the second, whoever is controlled comes less often."""
+    sooner, later = version("sooner"), replace(less_often(), version="later")
+    one, other = (replace(it.services["follow_up"], if_missed=(missed,)) for it in (sooner, later))
+    return (
+        replace(sooner, services={**sooner.services, "follow_up": one}),
+        replace(later, services={**later.services, "follow_up": other}),
+    )
+
+
+def test_going_back_to_a_day_that_was_missed_sends_no_text_that_would_have_gone_out_meanwhile() -> None:
+    old, later = sooner_and_later(replace(ASKS_AND_SAYS, after=ByTag(always=5)))
+    player = visited(on(old, later))
+    moved(player, old)
+    day = follow_up(player).due
+    moved(player, later, (day + timedelta(days=2), time(10)))
+    assert follow_up(player).due > day
+    outcome = moved(player, old, (day + timedelta(days=6), time(10)))
+    assert follow_up(player).due == day
+    assert texts_of(outcome) == []
+    assert "ask_family" in tasks(player)
+
+
+def test_work_that_was_closed_when_the_day_moved_comes_back_with_the_day_and_its_text_is_not_told_twice() -> None:
+    old, later = sooner_and_later(ASKS_AND_SAYS)
+    player = visited(on(old, later))
+    moved(player, old)
+    day = follow_up(player).due
+    player.wait(player.moment(day + timedelta(days=1)))
+    assert "ask_family" in tasks(player)
+    moved(player, later, (day + timedelta(days=1), time(10)))
+    assert "ask_family" not in tasks(player)
+    outcome = moved(player, old, (day + timedelta(days=1), time(15)))
+    assert follow_up(player).due == day
+    assert "ask_family" in tasks(player)
+    assert texts_of(outcome) == []
+    assert why(outcome, "not_sent").held_back == "told_already"
+    player.wait(player.moment(day + timedelta(days=4)))
+    assert player.sent.count("visit_missed") == 2  # the reminder's own, on its day, is the second
+    assert tasks(player).count("ask_family") == 1
+
+
+def test_a_new_step_for_medicine_that_has_run_out_opens_its_work_and_sends_no_text_that_is_too_late() -> None:
+    empty = Escalation(ByTag(always=2), TaskSpec("ask_about_medicine", "health_manager", 1), send="visit_missed")
+    other = version(medicine={"if_missed": (empty,)})
+    player = on(other)
+    player.happens(events.Dispensed, date(2025, 3, 3), time(9), fill=Fill("losartan", date(2025, 3, 3), 10))
+    outcome = moved(player, other, (date(2025, 3, 20), time(10)))
+    assert texts_of(outcome) == []
+    assert "ask_about_medicine" in tasks(player)
+    assert why(outcome, "not_sent").held_back == "too_late"
 
 
 def test_a_reminder_that_was_passed_over_under_one_version_is_told_by_the_other_on_the_way_back() -> None:

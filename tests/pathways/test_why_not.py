@@ -28,12 +28,10 @@ class Remembered(Player):
         super()._take(event)
 
 
-def remembering(player: Player) -> Remembered:
+def remembering(player: Player, *pathways: str) -> Remembered:
     """The same patient from the beginning, with a timeline."""
-    kept = Remembered(player.plan, player.timezone, player.narrator)
-    kept.happens(
-        events.Enrolled, MONDAY, time(8, 0), pathways=BOTH, born=date(1975, 4, 1), timezone="Asia/Shanghai", conditions=BOTH
-    )
+    kept, on = Remembered(player.plan, player.timezone, player.narrator), pathways or BOTH
+    kept.happens(events.Enrolled, MONDAY, time(8, 0), pathways=on, born=date(1975, 4, 1), timezone="Asia/Shanghai", conditions=on)
     return kept
 
 
@@ -136,3 +134,28 @@ def test_an_answer_of_a_state_on_another_version_names_that_version() -> None:
     moved = Plan({**player.plan.pathways, "hypertension": newer}, versions={old.version: old})
     answer = why(moved, player.state, player.timeline, Question(service="annual_exam", pathway="hypertension"), player.state.clock)
     assert {reason.version for reason in answer.stands} == {old.version}
+
+
+@pytest.mark.parametrize(("readings", "code"), [(CALM, "why_due_by_tag"), (HIGH, "why_due_by_row")])
+@pytest.mark.parametrize("days", [0, -5])
+def test_after_a_move_that_renames_a_service_its_day_is_still_told_from_the_visit_it_is_counted_from(
+    readings: dict[str, events.Value], code: str, days: int
+) -> None:
+    old = plan().pathways["hypertension"]
+    follow_up = old.services["follow_up"]
+    every = replace(follow_up.every, days={tag: every + days for tag, every in follow_up.every.days.items()})
+    renamed = replace(follow_up, name="clinic_visit", every=every)
+    services = {**{name: one for name, one in old.services.items() if name != "follow_up"}, "clinic_visit": renamed}
+    decisions = {name: replace(one, within=one.within and one.within + days) for name, one in old.decisions.items()}
+    new = replace(old, version="new", services=services, decisions=decisions)
+    following = Plan({"hypertension": old}, versions={"new": new})
+    player = remembering(patient(following), "hypertension")
+    visit = MONDAY + timedelta(days=7)
+    player.happens(events.VisitCompleted, visit, readings=readings)
+    moved = {"pathway": "hypertension", "came_from": old.version, "to": "new", "services": {"follow_up": "clinic_visit"}}
+    player.happens(events.VersionMoved, visit + timedelta(days=1), **moved)
+    stands = asked(player, service="clinic_visit").stands
+    due = next(reason for reason in stands if reason.code.startswith("why_due"))
+    assert (due.code, due.detail["since"]) == (code, visit.isoformat())
+    assert due.detail["due"] == player.state.courses["hypertension"].services["clinic_visit"].due.isoformat()
+    assert any(reason.code == "decided" for reason in stands)  # by the row of the visit, under the name of then

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -14,14 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from records.database import Database
+from tests.workers.typed import cairn
 from workers.sample import make_community
-
-CAIRN = Path(sys.executable).with_name("cairn")
-
-
-def cairn(home: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CAIRN_HOME": str(home)}
-    return subprocess.run([CAIRN, *words], input=typed, capture_output=True, text=True, check=False, env=environment, timeout=60)
 
 
 async def _spoil(home: Path) -> None:

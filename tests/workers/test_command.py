@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from records.database import Database, migrate
+from tests.workers.typed import cairn
 from workers.command import HOMES, app_for
 from workers.sample import make_community
-
-CAIRN = Path(sys.executable).with_name("cairn")
-
-
-def cairn(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder of its own."""
-    environment: Mapping[str, str] = {**os.environ, "CAIRN_HOME": str(home), **settings}
-    return subprocess.run([CAIRN, *words], capture_output=True, text=True, check=False, env=environment, timeout=60)
 
 
 def test_a_port_that_is_taken_is_said_in_one_sentence_with_the_way_out(tmp_path: Path) -> None:

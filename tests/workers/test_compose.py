@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from workers.declared import SETTINGS
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,14 @@ def test_every_task_queue_is_served_so_that_no_message_or_referral_waits_for_nob
     commands = [service.get("command", []) for service in compose["services"].values()]
     served = {word for command in commands if "worker" in command for word in command}
     assert {PATIENTS_QUEUE, *QUEUES.values()} <= served
+
+
+def test_how_many_people_publish_and_which_pathways_are_followed_is_set_for_every_process_alike(compose: dict[str, Any]) -> None:
+    """A setting that is not passed on is one that an operator sets in vain."""
+    settings = compose["x-cairn"]["environment"]
+    for name in ("CAIRN_FOUR_EYES", "CAIRN_CO_MANAGED"):
+        declared = next(setting for setting in SETTINGS if setting.name == name)
+        assert settings[name] == f"${{{name}:-{declared.default.replace(', ', ',')}}}"
 
 
 def test_no_secret_stands_in_the_compose_file(compose: dict[str, Any]) -> None:

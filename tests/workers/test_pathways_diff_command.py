@@ -50,7 +50,8 @@ def test_a_file_is_held_against_what_is_shipped_and_what_is_published_here(tmp_p
     for wrong, remedy in (
         ("hypertensoin", "use a file, one of"),
         (str(broken), "mend them first: cairn pathways check"),
-        ("hypertension@ffff", "no version of hypertension here begins with 'ffff'"),
+        ("hypertension@ffff", "no version of hypertension here begins with 'ffff'; use one of: "),
+        ("asthma@ffff", "no version of asthma here begins with 'ffff'; publish it first"),
     ):
         code, output = _diff(str(sooner), wrong, home=tmp_path)
         assert (code, remedy in output) == (1, True), output

@@ -68,7 +68,11 @@ def test_a_rollout_is_previewed_begun_paused_taken_back_and_listed(home: str) ->
 
 
 def test_what_is_not_there_is_said_with_what_to_look_at(home: str) -> None:
-    assert "no published version begins so" in said("start", "hypertension", "0000", "--why", "because")[1]
+    code, unknown = said("start", "hypertension", "0000", "--why", "because")
+    assert (code, "no published version begins so; published, the latest first:" in unknown) == (1, True), unknown
+    assert "f0f0f0f0 (" in unknown
+    assert f"{SHIPPED.pathway.version[:8]} (" in unknown
+    assert "nothing of that name is published; see: cairn pathways list" in said("preview", "asthma", "0000")[1]
     assert "use one of: new_only, safe_point, now" in said("start", "hypertension", home, "--why", "so", "--policy", "soon")[1]
     assert "write OLD=NEW" in said("preview", "hypertension", home, "--replace", "exam")[1]
     assert "is in no version that patients are on" in said("preview", "hypertension", home, "--replace", "exam=x")[1]

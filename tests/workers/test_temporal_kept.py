@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from records.vault import Vault
-from workers.temporal import TemporalServer, connect, free_port, kept_up
+from workers import temporal
+from workers.temporal import NoTemporalServer, TemporalServer, connect, free_port, kept_up
 
 
 async def test_a_server_that_was_killed_is_up_again_where_it_was(tmp_path: Path) -> None:
@@ -29,3 +34,45 @@ async def test_a_server_that_was_killed_is_up_again_where_it_was(tmp_path: Path)
         assert await client.service_client.check_health()
     for pid in pids:
         assert not Path(f"/proc/{pid}").exists()
+
+
+@dataclass
+class _Ends:
+    """A server that ends when it is told."""
+
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def process(self) -> _Ends:
+        return self
+
+    async def wait(self) -> None:
+        await self.ended.wait()
+
+    async def stop(self) -> None:
+        pass
+
+
+async def test_a_machine_that_has_no_room_for_a_moment_does_not_leave_the_patients_without_their_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(temporal, "AGAIN_AFTER", 0)
+    first, told, again = _Ends(), list[str](), asyncio.Event()
+    starts = iter([first, OSError("cannot fork"), NoTemporalServer("it does not answer"), _Ends()])
+
+    async def start() -> TemporalServer:
+        came = next(starts)
+        if isinstance(came, Exception):
+            raise came
+        return cast(TemporalServer, came)
+
+    def tell(what: str) -> None:
+        told.append(what)
+        if what == "restarted":
+            again.set()
+
+    async with kept_up(start, tell):
+        first.ended.set()
+        async with asyncio.timeout(10):
+            await again.wait()
+    assert told == ["not_restarted", "not_restarted", "restarted"]

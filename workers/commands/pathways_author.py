@@ -16,6 +16,7 @@ from pathways.language import Loaded, report
 from pathways.language.catalogue import NoSuchDocument, named
 from pathways.language.schema import schema
 from pathways.language.starting import BadName, new_document
+from workers.commands.languages import Language
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead of printing.")]
 Named = Annotated[str, typer.Argument(help="A shipped pathway's name, or a file.")]
@@ -49,7 +50,7 @@ def draw(
     name: Named,
     calendar: Annotated[bool, typer.Option("--calendar", help="A year of each risk tag.")] = False,
     map_: Annotated[bool, typer.Option("--map", help="Services, tables, decisions, and what follows.")] = False,
-    language: Annotated[str, typer.Option(help="en or zh-Hans.")] = "en",
+    language: Language = "en",
     out: Out = None,
 ) -> None:
     """A pathway as a picture (SVG)."""
@@ -57,6 +58,8 @@ def draw(
         raise typer.BadParameter("say which picture: --calendar or --map")
     pathway = _sound(name).pathway
     assert pathway is not None
+    if calendar and not pathway.services:
+        raise typer.BadParameter(f"{name} holds rules that are asked and no services: there is no year to draw; use --map")
     _give((calendar_strip if calendar else pathway_map)(pathway, language), out)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from activities.forecast_cautions import cautions
 from activities.forecasting import SAMPLE, SMS_COST, WEEKS, CannotForecast, Forecasting, Wanted
 from records.database import check_ready
 from workers.parts import Parts
@@ -66,7 +67,7 @@ def forecast(
         print(refused, file=sys.stderr)
         raise typer.Exit(1) from None
     if as_json:
-        print(json.dumps(result, ensure_ascii=False))
+        print(json.dumps({**result, "cautions": cautions(result)}, ensure_ascii=False))
     else:
         show(result, Console())
 
@@ -105,6 +106,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         f"{result['weeks']} weeks from {result['since']}; {result['sampled']:,} patients looked at, standing for "
         f"{result['patients']:,}; seed {result['seed']}. Median of the batches, and their lowest and highest."
     )
+    for caution in cautions(result):
+        console.print(f"[bold]{caution}[/bold]")
     if result["left_out"]:
         console.print("not looked at: " + ", ".join(f"{n} {code.replace('_', ' ')}" for code, n in result["left_out"].items()))
     work = Table(title="work in that time")

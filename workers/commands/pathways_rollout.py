@@ -34,6 +34,7 @@ app = typer.Typer(no_args_is_help=True, help="Move enrolled patients to a versio
 
 POLICIES = ("new_only", "safe_point", "now")
 CONNECTS_WITHIN = 3.0
+LATEST = 10  # versions that a refusal lists
 
 Pathway = Annotated[str, typer.Argument(help="The pathway's name.")]
 Version = Annotated[str, typer.Argument(help="The published version, by its first digits.")]
@@ -154,9 +155,8 @@ async def _list(pathway: str | None) -> None:
     async with _ready() as parts, parts.database.reading() as session:
         for rollout in (await Rollouts(session).page(pathway=pathway, status=None, limit=50, after=None)).items:
             back = f", takes {rollout.undoes} back" if rollout.undoes else ""
-            print(
-                f"{rollout.id} {rollout.pathway} to {rollout.version}: {rollout.status}, {rollout.policy}{back}; {rollout.started}"
-            )
+            when = f"{rollout.started:%Y-%m-%d %H:%M} UTC"
+            print(f"{rollout.id} {rollout.pathway} to {rollout.version}: {rollout.status}, {rollout.policy}{back}; {when}")
 
 
 async def _show(rollout_id: str) -> None:
@@ -238,10 +238,14 @@ def _pairs(said: Sequence[str] | None) -> dict[str, str]:
 
 
 async def _meant(session: AsyncSession, pathway: str, beginning: str) -> str:
-    found = await PublishedPathways(session).starting_with(pathway, beginning)
+    published = PublishedPathways(session)
+    found = await published.starting_with(pathway, beginning)
     if len(found) != 1:
         many = "more than one published version begins so" if found else "no published version begins so"
-        raise CannotRoll(f"{pathway}@{beginning}: {many}; see: GET /pathways/{pathway}/versions")
+        latest = (await published.versions(pathway, limit=LATEST)).items
+        there = ", ".join(f"{one.version[:8]} ({one.published:%Y-%m-%d}{', current' if one.current else ''})" for one in latest)
+        remedy = f"published, the latest first: {there}" if there else "nothing of that name is published; see: cairn pathways list"
+        raise CannotRoll(f"{pathway}@{beginning}: {many}; {remedy}")
     return found[0]
 
 

@@ -13,13 +13,16 @@ import typer
 from pathways.language import Loaded, load_published, report
 from pathways.language.catalogue import LIBRARY
 from pathways.language.differ import Difference, differences
+from pathways.shipped import document_names
 from records.database import check_ready
 from records.pathways import PublishedPathways
+from workers.commands.languages import Language
 from workers.parts import Parts
 from workers.settings import Settings
 
 NOTHING = "nothing changes that patients or their care team would notice: comments, scenarios, or the order of things"
 CURRENT = "current"
+LATEST = 10  # versions that a refusal lists
 
 
 class NotToCompare(ValueError):
@@ -34,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 def diff(
     old: Annotated[str, typer.Argument(help="A file, a shipped pathway's name, or NAME@VERSION (NAME@current) as published here.")],
     new: Annotated[str, typer.Argument(help="The same, as it is to be.")],
-    language: Annotated[str, typer.Option(help="en or zh-Hans.")] = "en",
+    language: Language = "en",
 ) -> None:
     """What changes for patients and their care team from OLD to NEW."""
     try:
@@ -66,17 +69,15 @@ def _side(said: str) -> Loaded:
         loaded = load_published(_text_of(path), file=said)
     elif at:
         loaded = load_published(asyncio.run(_published(Settings.read(), name, version)), file=said)
-    elif (shipped := LIBRARY / f"{said}.yaml").is_file() and said in _shipped():
-        loaded = load_published(_text_of(shipped), file=said)  # what is shipped was checked when it was built
+    elif said in document_names():
+        loaded = load_published(_text_of(LIBRARY / f"{said}.yaml"), file=said)  # what is shipped was checked when it was built
     else:
-        raise NotToCompare(f"{said} is no file and no shipped pathway; use a file, one of {', '.join(_shipped())}, or NAME@VERSION")
+        raise NotToCompare(
+            f"{said} is no file and no shipped pathway; use a file, one of {', '.join(document_names())}, or NAME@VERSION"
+        )
     if loaded.pathway is None:
         raise NotToCompare(f"{report(loaded.problems)}\n{said} has errors; mend them first: cairn pathways check")
     return loaded
-
-
-def _shipped() -> list[str]:
-    return sorted(path.stem for path in LIBRARY.glob("*.yaml") if path.stem != "wording")
 
 
 def _text_of(path: Path) -> str:
@@ -93,6 +94,7 @@ async def _published(settings: Settings, name: str, version: str) -> str:
         async with parts.database.reading() as session:
             published = PublishedPathways(session)
             current = await published.current(name) if version in ("", CURRENT) else None
+            latest = (await published.versions(name, limit=LATEST)).items
             found = [current.version] if current else await published.starting_with(name, version) if version else []
             if len(found) == 1 and (row := await published.one(name, found[0])) is not None:
                 return row.text
@@ -100,4 +102,6 @@ async def _published(settings: Settings, name: str, version: str) -> str:
         await parts.close()
     if found:
         raise NotToCompare(f"{version} is the beginning of several versions of {name}; write more of it")
-    raise NotToCompare(f"no version of {name} here begins with {version!r}; GET /pathways/{name}/versions lists them")
+    there = ", ".join(one.version[:8] for one in latest)
+    remedy = f"use one of: {there}" if there else f"publish it first; what is shipped: {', '.join(document_names())}"
+    raise NotToCompare(f"no version of {name} here begins with {version!r}; {remedy}")

@@ -19,6 +19,7 @@ from pathways.forecast.why import Question
 from records.database import check_ready
 from records.scope import Scope
 from workers.commands.access import OPERATOR, written_down
+from workers.commands.languages import Language
 from workers.parts import Parts
 from workers.settings import BadSetting, Settings
 
@@ -43,7 +44,7 @@ def why(
     message: Annotated[str, typer.Option(help="A text's name, such as visit_soon, or its key.")] = "",
     referral: Annotated[str, typer.Option(help="A referral's key, or its service, such as to_hospital.")] = "",
     pathway: Annotated[str, typer.Option(help="Only of this pathway.")] = "",
-    language: Annotated[str, typer.Option(help="en or zh-Hans.")] = "en",
+    language: Language = "en",
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer, as the API gives it.")] = False,
 ) -> None:
     """Which version, row and inputs stand behind it; and where nothing happens, what holds it back."""
