@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,7 @@ from workflows.contract import PATIENTS_QUEUE, QUEUES
 from workflows.patient import PatientWorkflow
 from workflows.rollout import RolloutWorkflow
 
+ALL_QUEUES = (PATIENTS_QUEUE, *QUEUES.values())
 FINISHES_WITHIN = timedelta(seconds=3)  # activities that run when a worker stops; what is cut off is run again elsewhere
 STICKY = timedelta(seconds=4)  # after a worker was killed, the first touch of a patient waits this long
 
@@ -82,13 +83,14 @@ class Parts:
     def workers(
         self,
         client: Client,
-        queues: tuple[str, ...] = (PATIENTS_QUEUE, *QUEUES.values()),
+        queues: tuple[str, ...] = ALL_QUEUES,
         *,
         engine: Engine | None = None,
         interceptors: Sequence[Interceptor] = (),
         sticky: timedelta = STICKY,
+        on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
     ) -> list[Worker]:
-        """A worker for each queue that this process serves."""
+        """A worker for each queue that this process serves. ``on_fatal_error``: told when one of them fails for good."""
         places = PlaceActivities(self.database, self.vault, self.clock, self.seeing)
         steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine(), self.seeing)
         messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel, self.seeing)
@@ -111,6 +113,7 @@ class Parts:
                 task_queue=queue,
                 graceful_shutdown_timeout=FINISHES_WITHIN,
                 interceptors=interceptors,
+                on_fatal_error=on_fatal_error,
                 **served[queue],
             )
             for queue in queues

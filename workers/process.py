@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 from temporalio.client import Client
-from temporalio.worker import Worker
 
 from activities.seeing import Seeing, logs
 from activities.seeing.readiness import Ready
 from activities.seeing.serving import serve_metrics
 from records.database import check_ready
-from workers.parts import Parts
+from workers.parts import ALL_QUEUES, Parts
 from workers.settings import Settings
 from workers.temporal import Door, NoTemporalServer, connect, refuse_if_taken, runtime_for
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:  # a worker serves no API: it starts in half the time without 
 
 #: Seconds for requests and streams that are open when the API stops; then they are cut.
 REQUESTS_FINISH_WITHIN = 2
+#: Seconds for workers to stop. Activities are cut off well before; this bounds what the SDK itself needs.
+WORKERS_STOP_WITHIN = 6.0
 
 
 def logged(kind: str, settings: Settings, *, briefly: bool = False) -> None:
@@ -91,20 +92,37 @@ async def process(kind: str, settings: Settings, *, database_ready: bool = True)
 
 
 @asynccontextmanager
-async def serving_queues(workers: Sequence[Worker]) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    """Workers at work; on leaving all of them stop taking and finish, at the same time. Gives what ends when one of them fails."""
+async def serving_queues(
+    parts: Parts, client: Client, queues: tuple[str, ...] = ALL_QUEUES
+) -> AsyncIterator[Callable[[], Awaitable[object]]]:
+    """Workers at work; on leaving all of them stop taking and finish, at the same time. Gives what ends when one of them fails.
+
+    One that fails for good says so at once: its own shutting down may never end, and a process that serves nobody must not live.
+    """
+    fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def told(error: BaseException) -> None:
+        if not fatal.done():
+            fatal.set_exception(error)
+
+    workers = parts.workers(client, queues, on_fatal_error=told)
     running = [asyncio.ensure_future(worker.run()) for worker in workers]
 
     async def failed() -> None:
-        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([fatal, *running], return_when=asyncio.FIRST_COMPLETED)
 
     try:
         yield failed
     finally:
-        await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running), return_exceptions=True)
-        for ended in await asyncio.gather(*running, return_exceptions=True):
-            if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
-                raise ended
+        stopping = [asyncio.ensure_future(worker.shutdown()) for worker in workers if worker.is_running]
+        _, cut_off = await asyncio.wait(running, timeout=WORKERS_STOP_WITHIN)
+        for late in (*stopping, *cut_off):
+            late.cancel()
+        if cut_off:
+            parts.seeing.log.error("workers_cut_off", count=len(cut_off), seconds=WORKERS_STOP_WITHIN)
+        for ended in (fatal, *running):
+            if ended.done() and not ended.cancelled() and (error := ended.exception()) is not None:
+                raise error
 
 
 @asynccontextmanager

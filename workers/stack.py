@@ -118,7 +118,7 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
             stack.enter_context(_address_known(settings, address))
         client = await up.connected(address, needed=False)
         housekeeping = parts.housekeeping(client)
-        queues = await stack.enter_async_context(serving_queues(parts.workers(client)))
+        queues = await stack.enter_async_context(serving_queues(parts, client))
         app = create_app(api_parts(parts, client, housekeeping))
         api = await stack.enter_async_context(serving_api(app, settings))
         await housekeeping.wake_due()

@@ -24,7 +24,7 @@ START = moment("2025-03-03", "09:00")
 
 
 async def test_every_job_succeeds_and_is_noted_and_a_team_finds_its_counts(tmp_path: Path) -> None:
-    async with standing(tmp_path, start=START, task_timeout=HURRIED) as stack, serving_queues(stack.parts.workers(stack.client)):
+    async with standing(tmp_path, start=START, task_timeout=HURRIED) as stack, serving_queues(stack.parts, stack.client):
         patients = [await stack.enrol(somebody(n)) for n in range(1, 4)]
         await stack.settle()
         await stack.client.get_workflow_handle(patient_workflow_id(patients[0])).terminate()

@@ -31,7 +31,7 @@ START = moment("2025-03-03", "09:00")
 @asynccontextmanager
 async def healthy(home: Path, people: int = 4) -> AsyncIterator[tuple[Stack, list[str]]]:
     """Some enrolled people on a real server, settled; workers serve, housekeeping has just run."""
-    async with standing(home, start=START, task_timeout=HURRIED) as stack, serving_queues(stack.parts.workers(stack.client)):
+    async with standing(home, start=START, task_timeout=HURRIED) as stack, serving_queues(stack.parts, stack.client):
         patients = [await stack.enrol(somebody(n)) for n in range(1, people + 1)]
         await stack.settle()
         assert await Lease(stack.parts.database, LEASE).take()

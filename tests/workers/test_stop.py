@@ -19,12 +19,14 @@ from fastapi.responses import StreamingResponse
 from spine.people import somebody
 from spine.stack import HURRIED, Stack, moment, standing
 from sqlalchemy import func, select
+from temporalio.bridge import worker as bridge
 
 from records.tables import EventRow, Patient
 from workers.network import new_key
 from workers.process import serving_api, serving_queues
 from workers.settings import Settings
 from workers.temporal import free_port
+from workflows.contract import PATIENTS_QUEUE
 
 CAIRN = Path(sys.executable).with_name("cairn")
 START = moment("2025-03-03", "09:00")
@@ -92,7 +94,7 @@ async def taken(stack: Stack) -> int:
         return await session.scalar(select(func.count()).select_from(Patient).where(Patient.last_step > 0)) or 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(200)
 async def test_workers_and_housekeeping_stop_in_time_in_the_middle_of_their_work_and_nothing_is_lost(tmp_path: Path) -> None:
     async with standing(tmp_path, start=START, task_timeout=HURRIED) as stack:
         where = {"CAIRN_TEMPORAL_ADDRESS": stack.server.address}
@@ -103,12 +105,33 @@ async def test_workers_and_housekeeping_stop_in_time_in_the_middle_of_their_work
                     await stack.housekeeping.wake_due()
             in_time = await asyncio.gather(told_to_stop(worker), told_to_stop(keeper))
         assert max(in_time) < LONGEST
-        async with serving_queues(stack.parts.workers(stack.client)):
+        async with serving_queues(stack.parts, stack.client):
             await stack.housekeeping.wake_due()
             await stack.settle()
         assert await taken(stack) == len(patients)
         keys = [(sms.to, sms.key) for sms in await stack.sms()]
         assert len(keys) == len(set(keys)), "nobody was texted twice"
+
+
+async def test_a_process_whose_worker_fails_for_good_ends_at_once_with_what_was_wrong_and_does_not_live_on_serving_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def broken(_: bridge.Worker) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise RuntimeError("the poller is lost")
+        await asyncio.Event().wait()  # what the SDK drains while it shuts such a worker down may never end
+
+    monkeypatch.setattr("workers.process.WORKERS_STOP_WITHIN", 0.5)
+    async with standing(tmp_path, start=START) as stack:
+        monkeypatch.setattr(bridge.Worker, "poll_activity_task", broken)
+        with pytest.raises(RuntimeError, match="Activity worker failed") as raised:
+            async with asyncio.timeout(30), serving_queues(stack.parts, stack.client, (PATIENTS_QUEUE,)) as failed:
+                await failed()
+        assert str(raised.value.__cause__) == "the poller is lost"
 
 
 @pytest.mark.timeout(120)

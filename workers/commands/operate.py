@@ -12,14 +12,12 @@ from activities.recovery import Progress, Recovery
 from activities.waking import Waker
 from records.database import migrate, migrate_back
 from workers.declared import in_force
-from workers.parts import Parts
+from workers.parts import ALL_QUEUES, Parts
 from workers.process import logged, process, serving_queues, until_stopped
 from workers.settings import BadSetting, Settings
 from workers.temporal import temporal_address
-from workflows.contract import PATIENTS_QUEUE, QUEUES
 
 database = typer.Typer(no_args_is_help=True, help="The database's revision.")
-ALL_QUEUES = (PATIENTS_QUEUE, *QUEUES.values())
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,7 +44,7 @@ async def _worker(settings: Settings, queues: tuple[str, ...]) -> None:
     logged("worker", settings)
     async with process("worker", settings) as one:
         client = await one.connected(temporal_address(settings))
-        async with serving_queues(one.parts.workers(client, queues)) as failed:
+        async with serving_queues(one.parts, client, queues) as failed:
             print(f"serving {', '.join(queues)}", flush=True)
             await until_stopped(failed)
 
