@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import or_, select
-
 from activities.answers import Answer, Kind, read_answer
 from activities.channels.port import DeliveryReport, InboundSms
 from activities.waking import NotWoken
 from pathways.engine.commands import SendMessage
 from pathways.engine.events import AnswerReceived, MessageFailed
 from pathways.serial import load_command
+from records.attempts import Attempts
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
@@ -92,24 +91,22 @@ class Inbox:
     async def report(self, report: DeliveryReport) -> bool:
         """What the provider said later of a message; True when it concerned one of ours."""
         async with self.database.begin() as session:
-            named = [Delivery.provider_id == report.provider_id]
-            if report.attempt is not None:
-                named.append(Delivery.attempt == report.attempt)
-            delivery = (await session.scalars(select(Delivery).where(or_(*named)).limit(1))).first()
-            if delivery is None:
+            attempt = await Attempts(session).told_of(report.attempt, report.provider_id)
+            if attempt is None:
                 return False
             patients = Patients(session, self.vault)
-            patient = await patients.get(delivery.patient_id, lock=True)
-            if patient is None:
+            patient = await patients.get(attempt.patient_id, lock=True)
+            delivery = await session.get(Delivery, (attempt.patient_id, attempt.key), populate_existing=True)
+            if patient is None or delivery is None:
                 return False
             try:
                 person = await patients.vault_of(patient.id)
             except LookupError:
                 return False
-            delivery.provider_id = delivery.provider_id or report.provider_id
+            attempt.provider_id = attempt.provider_id or report.provider_id
             if report.reason is None:
                 if delivery.status == "unknown":
-                    delivery.status, delivery.reason = "handed", ""
+                    delivery.status, delivery.reason, attempt.status = "handed", "", "taken"
                 return True
             if delivery.status not in ("handed", "unknown"):
                 return True

@@ -10,7 +10,6 @@ The gap: a provider that loses its record of a message it took is texted through
 from __future__ import annotations
 
 import contextlib
-import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,11 +41,12 @@ from pathways.engine.events import MessageFailed
 from pathways.engine.state import ENDED
 from pathways.language.wording import NoWording, Wording, shipped_frames
 from pathways.serial import load_command
+from records.attempts import Attempts
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import STATE, Patients
-from records.tables import Delivery, Message, Patient
+from records.tables import Attempt, Delivery, Message, Patient
 from records.vault import PersonVault, Vault
 from workflows.contract import DELIVER, Deliver, Delivered
 
@@ -124,20 +124,20 @@ class MessageActivities:
         """
         async with self.database.begin() as session:
             found = await _Planned.load(session, self.vault, asked)
-            if found is None or found.delivery.status not in IN_DOUBT or found.delivery.sealed_attempt is None:
+            if found is None or found.delivery.status not in IN_DOUBT or found.attempt is None:
                 return Delivered(status="settled")
             sms, was = found.attempted(), found.delivery.status
         async with self._calling("find"):
             finding = await self.channel.find(sms)
         async with self.database.begin() as session:
             found = await _Planned.load(session, self.vault, asked)
-            if found is None or (found.delivery.status, found.delivery.attempt) != (was, sms.attempt):
+            if found is None or found.attempt is None or (found.delivery.status, found.attempt.id) != (was, sms.attempt):
                 return Delivered(status="settled")
             now = await self.clock.now(session)
             if isinstance(finding, Found):
                 return found.taken(sms, finding.receipt, now)
             if was == "attempting" and isinstance(finding, NotFound):
-                found.delivery.status = "planned"
+                found.not_taken()
                 return Delivered(status="planned")
             if was == "attempting":
                 return await found.end("unknown", "unknown", now)
@@ -167,11 +167,8 @@ class MessageActivities:
                 text = await Rendering(session, found.patient, profile, wording | as_meant).text(found.command)
             except NoWording:
                 return await found.end("failed", "no_wording", now)
-            delivery = found.delivery
-            delivery.attempt = secrets.token_urlsafe(24)
-            delivery.attempted_at, delivery.status, delivery.attempts = now, "attempting", delivery.attempts + 1
-            delivery.sealed_attempt = found.person.seal(f"attempt/{asked.key}", {"to": to, "text": text})
-            return OutgoingSms(asked.key, delivery.attempt, to or "", text, delivery.not_after, now)
+            attempt = found.begin(self.channel.name, to or "", text, now)
+            return OutgoingSms(asked.key, attempt.id, to or "", text, found.delivery.not_after, now)
 
     async def _as_meant(self, session: AsyncSession, command: SendMessage) -> Wording:
         """The words of the versions that planned it; those of a version that is not there any more are told as they are now."""
@@ -193,7 +190,7 @@ class MessageActivities:
         async with self.database.begin() as session:
             found = await _Planned.load(session, self.vault, asked)
             if found is not None and found.delivery.status == "attempting":
-                found.delivery.status = "planned"
+                found.not_taken()
 
     async def _give_up(self, asked: Deliver, status: str, reason: str) -> Delivered:
         async with self.database.begin() as session:
@@ -219,6 +216,7 @@ class _Planned:
     person: PersonVault
     delivery: Delivery
     command: SendMessage
+    attempt: Attempt | None  # the last one
 
     @classmethod
     async def load(cls, session: AsyncSession, vault: Vault, asked: Deliver) -> _Planned | None:
@@ -228,20 +226,26 @@ class _Planned:
         if held is None or delivery is None:
             return None
         command = load_command(held.person.open(f"delivery/{asked.key}", delivery.sealed))
-        return cls(patients, held.patient, held.person, delivery, command) if isinstance(command, SendMessage) else None
+        if not isinstance(command, SendMessage):
+            return None
+        return cls(patients, held.patient, held.person, delivery, command, await Attempts(session).last(asked.patient, asked.key))
+
+    def begin(self, channel: str, to: str, text: str, now: datetime) -> Attempt:
+        """One more try, stored before the channel is called."""
+        self.delivery.status, self.delivery.channel, self.delivery.attempts = "attempting", channel, self.delivery.attempts + 1
+        return Attempts(self.patients.session).begin(self.person, self.delivery, to=to, text=text, at=now)
+
+    def not_taken(self) -> None:
+        """The provider certainly did not take the last try: the next one begins afresh."""
+        self.delivery.status = "planned"
+        if self.attempt is not None:
+            self.attempt.status = "not_taken"
 
     def attempted(self) -> OutgoingSms:
         """The attempt as it was stored before the call."""
-        delivery = self.delivery
-        sent = self.person.open(f"attempt/{delivery.key}", delivery.sealed_attempt or b"")
-        return OutgoingSms(
-            key=delivery.key,
-            attempt=delivery.attempt or "",
-            to=sent["to"],
-            text=sent["text"],
-            not_after=delivery.not_after,
-            attempted_at=delivery.attempted_at,
-        )
+        assert self.attempt is not None
+        to, text = Attempts.opened(self.person, self.attempt)
+        return OutgoingSms(self.attempt.key, self.attempt.id, to, text, self.delivery.not_after, self.attempt.at)
 
     def held_back(self, now: datetime) -> str:
         """Why it must not go out any more, or nothing."""
@@ -260,7 +264,11 @@ class _Planned:
     def taken(self, sms: OutgoingSms, receipt: Receipt, now: datetime) -> Delivered:
         """The provider has it."""
         delivery, key = self.delivery, self.delivery.key
-        delivery.status, delivery.reason, delivery.provider_id, delivery.settled = "handed", "", receipt.provider_id, now
+        delivery.status, delivery.reason, delivery.settled = "handed", "", now
+        if self.attempt is not None:
+            self.attempt.status, self.attempt.provider_id = "taken", receipt.provider_id
+            self.attempt.segments, self.attempt.cost = receipt.segments, receipt.cost
+            self.attempt.currency = receipt.currency
         body = {"to": self.command.to, "text": sms.text}
         self.patients.session.add(
             Message(
@@ -276,6 +284,8 @@ class _Planned:
     async def end(self, status: str, reason: str, now: datetime) -> Delivered:
         """Settle it as not sent, and let the patient's next step know."""
         self.delivery.status, self.delivery.reason, self.delivery.settled = status, reason, now
+        if self.attempt is not None and self.attempt.status in ("begun", "unknown"):
+            self.attempt.status, self.attempt.reason = ("unknown" if status == "unknown" else "refused"), reason
         event = MessageFailed(
             id=f"{self.delivery.key}/{status}", at=now, learnt=now, key=self.delivery.key, reason=reason, to=self.command.to
         )

@@ -25,7 +25,9 @@ STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who somebody is. Phones are E.164; ``identifiers`` are ``system|value``."""
+    """Who somebody is. Phones are E.164; ``identifiers`` are ``system|value``; ``channels``: ways to text them, the best first,
+    empty for the network's order.
+    """
 
     family: str = ""
     given: str = ""
@@ -38,6 +40,7 @@ class Profile:
     identifiers: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,7 +50,7 @@ class Profile:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Profile:
-        lists = {name: tuple(data.get(name, ())) for name in ("identifiers", "conditions", "notes")}
+        lists = {name: tuple(data.get(name, ())) for name in ("identifiers", "conditions", "notes", "channels")}
         born = data.get("born")
         return cls(**{**data, **lists, "born": date.fromisoformat(born) if born else None})
 

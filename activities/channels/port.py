@@ -11,8 +11,10 @@ Rule 3: nothing here carries a phone number or a text into an exception: those e
     └── Misconfigured    not taken, and none will be until an operator follows ``remedy``
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal, Protocol
 
 Status = Literal["accepted", "queued", "sent", "delivered", "read", "undelivered", "failed"]
@@ -41,11 +43,13 @@ class OutgoingSms:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider took the message. ``segments`` is what it bills, where it says so."""
+    """The provider took the message. ``segments`` is what it bills, ``cost`` in millionths of ``currency``, where it says so."""
 
     provider_id: str
     status: Status
     segments: int | None = None
+    cost: int | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,38 @@ class DeliveryReport:
     status: Status
     reason: Reason | None = None
     code: int | None = None
+    segments: int | None = None
+    cost: int | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A provider calls us. ``url``: the public address as it was called, query included; ``headers``: names in lower case;
+    ``body``: as it came.
+    """
+
+    url: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a webhook told, and what its provider wants to hear: ``answer`` of the media type ``answer_type``, empty for 204."""
+
+    told: tuple[DeliveryReport | InboundSms, ...]
+    answer: str = ""
+    answer_type: str = "text/plain"
+
+
+class NotSigned(ValueError):
+    """A webhook that is not the provider's; it is refused before it is read. The text says what to check."""
+
+
+class Malformed(ValueError):
+    """A webhook that is the provider's and cannot be understood; the text names the field."""
 
 
 class Channel(Protocol):
@@ -110,6 +146,34 @@ class Channel(Protocol):
     async def find(self, sms: OutgoingSms) -> Finding:
         """Was this attempt taken? Asks only, so it may be repeated. Raises TryLater or Misconfigured."""
         ...
+
+    def hear(self, what: Literal["inbound", "status"], webhook: Webhook) -> Heard:
+        """Read a webhook at ``/api/v1/hooks/NAME/inbound`` or ``.../status``. Raises NotSigned, Malformed.
+
+        A channel whose provider calls nobody raises NotSigned for all of them.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a channel is opened with. ``options``: its settings, by name; ``home``: the installation's folder;
+    ``public_url``: our address as the provider reaches it; ``now``: the clock.
+    """
+
+    name: str
+    options: Mapping[str, str] = field(repr=False)
+    home: Path
+    public_url: str
+    now: Callable[[], Awaitable[datetime]]
+
+
+Open = Callable[[Opening], Channel]
+"""What an entry point of the group ``cairn.channels`` names. Raises Misconfigured."""
 
 
 class ChannelError(Exception):

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
-from urllib.parse import urlencode
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException  # type: ignore[import-untyped]
@@ -27,18 +27,23 @@ from activities.channels.port import (
     DeliveryReport,
     Finding,
     Found,
+    Heard,
     InboundSms,
     InDoubt,
+    Malformed,
     Misconfigured,
+    NotSigned,
     OutgoingSms,
     Receipt,
     TryLater,
     Undeliverable,
+    Webhook,
 )
 
 _LONGEST_VALIDITY = timedelta(hours=10)  # 36,000 s, Twilio's own limit
 _CLOCKS_DIFFER = timedelta(minutes=1)
 _TAKEN_WITHIN = timedelta(minutes=5)
+NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 _LOOK_THROUGH = 100  # newest messages to one phone: a patient gets a few a week
 
 
@@ -157,6 +162,23 @@ class TwilioChannel:
         """The status webhook of one attempt."""
         joint = "&" if "?" in self._settings.callback_url else "?"
         return f"{self._settings.callback_url}{joint}{urlencode({'attempt': attempt})}"
+
+    def hear(self, what: Literal["inbound", "status"], webhook: Webhook) -> Heard:
+        """A webhook of Twilio's: a form, signed together with the address it was sent to. Raises NotSigned, Malformed."""
+        try:
+            form = dict(parse_qsl(webhook.body.decode(), keep_blank_values=True))
+        except UnicodeDecodeError:
+            form = {}
+        signature = webhook.headers.get("x-twilio-signature", "")
+        modern = webhook.headers.get("x-twilio-webhooks-signature-settings")
+        if not self.verify(webhook.url, form, signature, signature_settings=modern):
+            raise NotSigned("The signature is not the provider's; check CAIRN_PUBLIC_URL and the auth token.")
+        try:
+            if what == "inbound":
+                return Heard((self.parse_inbound(form),), NOTHING_TO_SAY, "text/xml")
+            return Heard((self.parse_status({**webhook.query, **form}),))
+        except ValueError as refused:
+            raise Malformed(str(refused)) from None
 
     def verify(self, url: str, params: Mapping[str, str], signature: str, *, signature_settings: str | None = None) -> bool:
         """Did Twilio sign this webhook?

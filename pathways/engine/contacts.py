@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from pathways.engine import calendar
 from pathways.engine.commands import Part, Recipient, SendMessage
+from pathways.engine.events import TextKind
 from pathways.engine.plan import Role, TaskSpec
 from pathways.engine.state import Told, Waiting
 from pathways.engine.turn import Turn
@@ -93,6 +94,11 @@ def start(turn: Turn) -> None:
     """START: texts again."""
     turn.state.opted_out = False
     turn.because("opted_in")
+
+
+def choose(turn: Turn, refused: tuple[TextKind, ...]) -> None:
+    """The patient says which kinds of text they do not want."""
+    turn.because("texts_chosen", detail={"refused": ", ".join(refused)})
 
 
 def call_instead(turn: Turn, pathway: str, what: str, why: str, *, urgent: bool = False) -> None:

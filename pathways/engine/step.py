@@ -172,6 +172,8 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
             refills.filled(turn, event.fill, part=event.part)
         case events.AnswerReceived():
             _answered(turn, event, on)
+        case events.TextsChosen():
+            contacts.choose(turn, event.refused)
         case events.MessageFailed():
             life.message_failed(turn, event.to, event.reason, event.key)
         case events.VisitBooked():
@@ -290,7 +292,7 @@ def _answered(turn: Turn, event: events.AnswerReceived, on: date) -> None:
         case "danger":
             contacts.alert(turn, "on_call")
             turn.open_task(TaskSpec("urgent_call", "doctor", 0), urgent=True)
-        case "text":
+        case "text" | "unclear":
             turn.open_task(TaskSpec("read_answer", "health_manager", 1))
         case _:
             assert_never(event.kind)

@@ -18,11 +18,23 @@ from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, Enrolled, Fill
 from pathways.language import library
 from pathways.serial import load_reason
+from records.attempts import Attempts
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import NewPatient, Patients, Profile
-from records.tables import CareTeam, Delivery, Message, Organisation, PathwayVersion, Patient, StepRow, TaskRow, TimelineRow
+from records.tables import (
+    Attempt,
+    CareTeam,
+    Delivery,
+    Message,
+    Organisation,
+    PathwayVersion,
+    Patient,
+    StepRow,
+    TaskRow,
+    TimelineRow,
+)
 from records.vault import Vault
 from workflows.contract import Deliver, Delivered, Handover, Step, Taken
 
@@ -148,6 +160,13 @@ class Installation:
     async def delivery(self, key: str) -> Delivery:
         async with self.database.reading() as session:
             return await session.get_one(Delivery, (self.patient, key))
+
+    async def attempt(self, key: str) -> Attempt:
+        """The last try of a delivery."""
+        async with self.database.reading() as session:
+            found = await Attempts(session).last(self.patient, key)
+            assert found is not None
+            return found
 
     async def counts(self) -> Mapping[str, int]:
         """Rows by table."""

@@ -20,7 +20,7 @@ from records.database import Database, migrate
 from records.eventlog import EventLog
 from records.messages import Messages, Text
 from records.patients import NewPatient, Patients, Profile
-from records.tables import CareTeam, Delivery, Organisation
+from records.tables import Attempt, CareTeam, Delivery, Organisation
 from records.vault import Vault
 
 NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
@@ -173,11 +173,12 @@ async def _handed(house: House, patient: str) -> None:
                 kind="message",
                 status="handed",
                 planned=NOW,
-                attempt="attempt-1",
-                provider_id="SM1",
+                attempts=1,
                 sealed=person.seal("delivery/message/1", dump_command(command)),
             )
         )
+        sent = {"id": "attempt-1", "number": 1, "channel": "sandbox", "at": NOW, "status": "taken", "provider_id": "SM1"}
+        session.add(Attempt(patient_id=patient, key="message/1", sealed=person.seal("attempt/message/1", {}), **sent))
 
 
 async def test_a_text_that_did_not_arrive_after_all_becomes_an_event_once(house: House) -> None:

@@ -53,8 +53,8 @@ async def test_after_a_death_in_between_the_provider_is_asked_and_believed(insta
     installation.channel.finds = Found(Receipt("SM9", "delivered"))
     assert await installation.deliver(message) == Delivered(status="handed")
     assert installation.channel.sent == []
-    delivery = await installation.delivery(message.key)
-    assert (delivery.provider_id, delivery.attempts) == ("SM9", 1)
+    attempt = await installation.attempt(message.key)
+    assert (attempt.provider_id, attempt.number, attempt.status) == ("SM9", 1, "taken")
 
 
 async def test_what_was_certainly_not_taken_is_sent_as_a_new_attempt(installation: Installation, message: Handover) -> None:
