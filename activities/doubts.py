@@ -16,6 +16,7 @@ from sqlalchemy import or_, select
 from activities.channels.port import ChannelError
 from activities.messages import MessageActivities
 from activities.recovery import Recovery
+from activities.sending.doubting import PATIENCE
 from activities.waking import Waker
 from records.clock import Clock
 from records.database import Database
@@ -33,7 +34,7 @@ class Doubts:
     clock: Clock
     messages: MessageActivities
     waker: Waker
-    after: timedelta = timedelta(minutes=10)
+    after: timedelta = PATIENCE
     asked_for: timedelta = timedelta(days=3)
     limit: int = 200
 

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.tables import Attempt, Delivery
@@ -24,12 +24,15 @@ class Attempts:
         query = select(Attempt).where(Attempt.patient_id == patient_id, Attempt.key == key)
         return (await self.session.scalars(query.order_by(Attempt.number.desc()).limit(1))).first()
 
+    async def all(self, patient_id: str, key: str) -> list[Attempt]:
+        """Every try of a delivery, the first one first."""
+        query = select(Attempt).where(Attempt.patient_id == patient_id, Attempt.key == key).order_by(Attempt.number)
+        return list(await self.session.scalars(query))
+
     async def told_of(self, attempt: str | None, provider_id: str) -> Attempt | None:
-        """The try that a provider speaks of: by our id, or by its own."""
-        named = [Attempt.provider_id == provider_id]
-        if attempt is not None:
-            named.append(Attempt.id == attempt)
-        return (await self.session.scalars(select(Attempt).where(or_(*named)).limit(1))).first()
+        """The try that a provider speaks of: by our id, or by its own where it does not say ours."""
+        named = Attempt.id == attempt if attempt is not None else Attempt.provider_id == provider_id
+        return (await self.session.scalars(select(Attempt).where(named).limit(1))).first()
 
     def begin(self, person: PersonVault, delivery: Delivery, *, to: str, text: str, at: datetime) -> Attempt:
         """A try of ``delivery`` by the channel that it names, its ``attempts`` counted already."""

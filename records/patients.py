@@ -15,6 +15,7 @@ from uuid import uuid4
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.number_marks import NumberMarks
 from records.scope import Scope
 from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken
 from records.vault import PersonVault, Vault
@@ -122,6 +123,14 @@ class Patients:
     async def update_profile(self, patient: Patient, profile: Profile) -> None:
         """Replace what is known of the person, and how they are found."""
         person = await self.vault_of(patient.id)
+        before = profile_in(patient, person)
+        marks = NumberMarks(self.session)
+        for who, was, is_now in (
+            ("patient", before.phone, profile.phone),
+            ("carer", before.carer_phone, profile.carer_phone),
+        ):
+            if was != is_now:  # what was learnt of the old number says nothing of the new one
+                await marks.lift(patient.id, who)
         patient.sealed = person.seal(PROFILE, profile.to_json())
         await self.session.execute(delete(PersonToken).where(PersonToken.patient_id == patient.id))
         self._index(patient.id, profile)

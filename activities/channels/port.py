@@ -20,8 +20,13 @@ from typing import Literal, Protocol
 Status = Literal["accepted", "queued", "sent", "delivered", "read", "undelivered", "failed"]
 """Where a message is. ``accepted`` to ``read`` only go forward; the last two are final refusals."""
 
-Reason = Literal["opted_out", "no_such_number", "landline", "unreachable", "filtered", "refused", "too_late"]
-"""Why a message can never arrive. ``refused``: the provider will not carry it and no better word fits."""
+Reason = Literal["opted_out", "no_such_number", "landline", "unreachable", "filtered", "refused", "too_late", "no_template"]
+"""Why a message can never arrive this way. ``refused``: the provider will not carry it and no better word fits;
+``no_template``: this way carries approved wordings only, and has none for it.
+"""
+
+Fault = Literal["throttled", "their_fault", "our_fault", "no_credit"]
+"""Why nothing goes this way just now, whoever it is for: too fast, the provider is away, our settings, the account is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class DeliveryReport:
     """What the provider said later about an attempt. Reports come late, twice and out of order.
 
     ``attempt`` is None when the report did not carry it; ``provider_id`` then names the message.
-    ``reason`` is set when, and only when, ``status`` is undelivered or failed; ``code`` is the provider's own.
+    ``reason`` is set when, and only when, ``status`` is undelivered or failed; ``code`` is the provider's own. ``fault``: what
+    was lost was not lost because of the number, and others will be lost the same way until it is mended.
     """
 
     attempt: str | None
@@ -100,6 +106,7 @@ class DeliveryReport:
     segments: int | None = None
     cost: int | None = None
     currency: str = ""
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +197,15 @@ class Undeliverable(ChannelError):
 
 
 class TryLater(ChannelError):
-    """Not taken, and may be sent again; ``after`` is the provider's wish, where it has one."""
+    """Not taken, and may be sent again; ``after`` is the provider's wish, where it has one. ``fault``: whose doing it is;
+    by itself *throttled* where ``reason`` says so, else the provider's.
+    """
 
-    def __init__(self, reason: str, *, after: timedelta | None = None) -> None:
+    def __init__(self, reason: str, *, after: timedelta | None = None, fault: Fault | None = None) -> None:
         super().__init__(f"not taken, try later: {reason}")
         self.reason = reason
         self.after = after
+        self.fault: Fault = fault or ("throttled" if reason == "throttled" else "their_fault")
 
 
 class InDoubt(ChannelError):
@@ -207,9 +217,10 @@ class InDoubt(ChannelError):
 
 
 class Misconfigured(ChannelError):
-    """The provider refuses us, not the patient's number."""
+    """The provider refuses us, not the patient's number. ``fault``: our settings, or *no_credit* where the account is empty."""
 
-    def __init__(self, remedy: str, *, code: int | None = None) -> None:
+    def __init__(self, remedy: str, *, code: int | None = None, fault: Fault = "our_fault") -> None:
         super().__init__(f"the channel is misconfigured: {remedy}" + (f" (provider code {code})" if code else ""))
         self.remedy = remedy
         self.code = code
+        self.fault: Fault = fault

@@ -218,10 +218,14 @@ class Dispensed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerReceived(Event):
-    """The patient answered a message; already read, never guessed. ``unclear``: a value was meant and cannot be: ask again."""
+    """The patient answered a message; already read, never guessed. ``unclear``: a value was meant and cannot be: ask again.
 
-    kind: Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text"]
+    ``whose``: several patients have this phone; ask for whom it was. ``by``: who has the phone it came from.
+    """
+
+    kind: Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text", "whose"]
     readings: Readings = field(default_factory=dict)
+    by: Literal["patient", "carer"] = "patient"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +243,14 @@ class MessageFailed(Event):
     reason: str
     to: Literal["patient", "carer", "on_call"] = "patient"
     elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageArrived(Event):
+    """A message of which a person was told that it may not have arrived did."""
+
+    key: str
+    to: Literal["patient", "carer", "on_call"] = "patient"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +323,7 @@ AnyEvent = (
     | AnswerReceived
     | TextsChosen
     | MessageFailed
+    | MessageArrived
     | VisitBooked
     | DueReached
     | Hospitalised

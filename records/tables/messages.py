@@ -51,7 +51,8 @@ class Attempt(Base):
 
     ``id`` cannot be guessed and travels in the callback's address. ``status``: begun, taken, not_taken (certainly not: the
     next try may follow), refused (for good, see ``reason``), unknown (nobody can tell). ``arrived``: as for a delivery; ``told``:
-    when the provider last said so. ``cost`` is in millionths of ``currency``. ``sealed``: to whom and what.
+    when the provider last said so. ``asked``: how often the provider was asked about it and could not tell. ``cost`` is in
+    millionths of ``currency``. ``sealed``: to whom and what.
     """
 
     __tablename__ = "attempt"
@@ -70,6 +71,7 @@ class Attempt(Base):
     currency: Mapped[str] = mapped_column(String(3), default="")
     arrived: Mapped[str] = mapped_column(Code, default="")
     told: Mapped[datetime | None]
+    asked: Mapped[int] = mapped_column(default=0)
     sealed: Mapped[bytes]
     __table_args__ = (UniqueConstraint("patient_id", "key", "number"), Index("ix_attempt_status_at", "status", "at"))
 
@@ -161,7 +163,10 @@ class ChannelState(Base):
 
 
 class ContactRulesRow(Base):
-    """When and how often a network's patients are texted. ``body``: what differs from the defaults."""
+    """When and how often a network's patients are texted. ``body``: what differs from the defaults.
+
+    ``calendar_edits``: goes up when a calendar or a place of the network changes, so that what was worked out of it is so anew.
+    """
 
     __tablename__ = "contact_rules"
     network_id: Mapped[str] = mapped_column(Id, ForeignKey("organisation.id"), primary_key=True)
@@ -169,6 +174,7 @@ class ContactRulesRow(Base):
     changed: Mapped[datetime]
     by: Mapped[str] = mapped_column(Id, default="")
     version: Mapped[int] = mapped_column(default=1)
+    calendar_edits: Mapped[int] = mapped_column(default=0)
 
 
 class MessageHold(Base):
@@ -197,8 +203,9 @@ class MessageHold(Base):
 
 
 class Traffic(Base):
-    """Messages of an hour (by when they were due), of a channel and a care team; ``counts``: status to number.
+    """Messages of an hour (by when they were due), of a channel and a care team.
 
+    ``due`` of them; where they are: waiting, handed, unknown, failed, dropped; what the provider said later: arrived, lost.
     Made by housekeeping, so that no page and no alarm counts deliveries.
     """
 
@@ -206,7 +213,14 @@ class Traffic(Base):
     hour: Mapped[datetime] = mapped_column(primary_key=True)
     channel: Mapped[str] = mapped_column(Code, primary_key=True)
     care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"), primary_key=True)
-    counts: Mapped[dict[str, Any]]
+    due: Mapped[int] = mapped_column(default=0)
+    waiting: Mapped[int] = mapped_column(default=0)
+    handed: Mapped[int] = mapped_column(default=0)
+    unknown: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    dropped: Mapped[int] = mapped_column(default=0)
+    arrived: Mapped[int] = mapped_column(default=0)
+    lost: Mapped[int] = mapped_column(default=0)
 
 
 class Alert(Base):

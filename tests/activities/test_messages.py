@@ -10,6 +10,7 @@ from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import CannotTell, Found, InDoubt, Misconfigured, Receipt, TryLater, Undeliverable
+from activities.sending.doubting import PATIENCE
 from pathways.engine.events import AnswerReceived, AnyEvent, Died, Hospitalised
 from records.database import Database
 from records.patients import STATE, Patients
@@ -73,6 +74,9 @@ async def test_where_the_provider_cannot_tell_nothing_is_sent_and_a_person_calls
     with pytest.raises(ApplicationError):
         await installation.deliver(message)
     installation.channel.does, installation.channel.finds = None, CannotTell("too long ago")
+    with pytest.raises(ApplicationError):
+        await installation.deliver(message)
+    installation.now += PATIENCE
     assert await installation.deliver(message) == Delivered(learnt=True, status="unknown")
     assert installation.channel.sent == []
     assert "message_failed" in await _events(installation)

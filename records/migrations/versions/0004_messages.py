@@ -14,11 +14,11 @@ OPEN_ALERT = sa.text("cleared IS NULL")
 
 #: What a delivery said of its last try. No channel was kept then: an empty name is the one that was set.
 TRIES = """
-INSERT INTO attempt (id, patient_id, key, number, channel, at, status, reason, provider_id, currency, arrived, sealed)
+INSERT INTO attempt (id, patient_id, key, number, channel, at, status, reason, provider_id, currency, arrived, asked, sealed)
 SELECT attempt, patient_id, key, CASE WHEN attempts < 1 THEN 1 ELSE attempts END, '', COALESCE(attempted_at, planned),
        CASE status WHEN 'attempting' THEN 'begun' WHEN 'handed' THEN 'taken' WHEN 'unknown' THEN 'unknown'
                    WHEN 'planned' THEN 'not_taken' WHEN 'dropped' THEN 'not_taken' ELSE 'refused' END,
-       CASE status WHEN 'failed' THEN reason ELSE '' END, provider_id, '', '', sealed_attempt
+       CASE status WHEN 'failed' THEN reason ELSE '' END, provider_id, '', '', 0, sealed_attempt
 FROM delivery WHERE attempt IS NOT NULL AND sealed_attempt IS NOT NULL
 """
 LAST_TRY = """
@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("changed", sa.DateTime(), nullable=False),
         sa.Column("by", sa.String(length=40), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("calendar_edits", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["network_id"], ["organisation.id"], name=op.f("fk_contact_rules_network_id_organisation")),
         sa.PrimaryKeyConstraint("network_id", name=op.f("pk_contact_rules")),
     )
@@ -103,7 +104,14 @@ def upgrade() -> None:
         sa.Column("hour", sa.DateTime(), nullable=False),
         sa.Column("channel", sa.String(length=60), nullable=False),
         sa.Column("care_team_id", sa.String(length=40), nullable=False),
-        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("due", sa.Integer(), nullable=False),
+        sa.Column("waiting", sa.Integer(), nullable=False),
+        sa.Column("handed", sa.Integer(), nullable=False),
+        sa.Column("unknown", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("dropped", sa.Integer(), nullable=False),
+        sa.Column("arrived", sa.Integer(), nullable=False),
+        sa.Column("lost", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["care_team_id"], ["care_team.id"], name=op.f("fk_traffic_care_team_id_care_team")),
         sa.PrimaryKeyConstraint("hour", "channel", "care_team_id", name=op.f("pk_traffic")),
     )
@@ -124,6 +132,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("arrived", sa.String(length=60), nullable=False),
         sa.Column("told", sa.DateTime(), nullable=True),
+        sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_attempt_patient_id_patient")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
