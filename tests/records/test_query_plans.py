@@ -264,6 +264,7 @@ def _known(people: Rows) -> _Known:
         rollout_id="rollout",
         forecast_id="forecast",
         event_id="enrolled",
+        message="ask_again",
     )
 
 
