@@ -16,13 +16,13 @@ from typing import Any, Literal
 
 from pathways.language import source
 
-Kind = Literal["confirm", "another_day", "stop", "start", "reading", "danger", "text"]
+Kind = Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text"]
 
 PLAUSIBLE = {"sbp": (50.0, 300.0), "dbp": (30.0, 200.0), "glucose": (1.0, 33.3)}
 """mm[Hg] for pressures, mmol/L for glucose (the span of home meters); outside is a slip of the finger."""
 
 MG_PER_DL_FROM = 36.0
-"""A glucose of this or more without a unit is in mg/dL: no meter shows so many mmol/L."""
+"""A whole number of this or more without a unit is a glucose in mg/dL: no meter shows so many mmol/L, or a part of a mg."""
 
 MG_PER_DL_IN_A_MMOL_PER_L = 18.016
 
@@ -31,7 +31,8 @@ MG_PER_DL_IN_A_MMOL_PER_L = 18.016
 class Answer:
     """``readings``: sbp and dbp in mm[Hg], fpg and other_glucose in mmol/L. ``danger``: names of signs, sorted.
 
-    ``readings`` may also come with ``danger``. ``ask_again``: a number was meant as a reading and could not be one.
+    ``readings`` may also come with ``danger``. ``ask_again``: a number was meant as a reading and could not be one; where
+    there is nothing else, the answer is ``unclear``.
     """
 
     kind: Kind
@@ -50,38 +51,40 @@ def read_answer(text: str, *, language: str) -> Answer:
     if danger := tuple(sorted(name for name, pattern in words.danger.items() if pattern.search(plain))):
         return Answer("danger", readings, danger, ask_again)
     whole = words.without_politeness(plain)
-    if whole in words.stop or words.stop_anywhere.search(plain):
+    if whole in words.stop or (words.stop_anywhere.search(plain) and not words.stop_denied.search(plain)):
         return Answer("stop")
     if whole in words.start:
         return Answer("start")
-    for kind, phrases in (("confirm", words.confirm), ("another_day", words.another_day)):
-        if whole in phrases or _digit_and_words(whole, phrases):
-            return Answer(kind)  # type: ignore[arg-type]  # mypy widens the literals of the tuple
-    if readings or ask_again:
+    if words.says(words.confirm, whole, plain):
+        return Answer("confirm")
+    if words.says(words.another_day, whole, plain):
+        return Answer("another_day")
+    if readings:
         return Answer("reading", readings, (), ask_again)
-    return Answer("text")
+    return Answer("unclear", ask_again=True) if ask_again else Answer("text")
+
+
+def only(text: str) -> str:
+    """What is said, plain and without thanks and full stops."""
+    return _words().without_politeness(normalise(text))
 
 
 def normalise(text: str) -> str:
     """Full-width to half, lower case, no accents, no apostrophes, single spaces."""
     plain = unicodedata.normalize("NFKD", text.replace("’", "").replace("'", "").replace("´", "")).casefold()
     plain = "".join(c for c in plain if not unicodedata.category(c).startswith(("M", "C")) or c in "\n\t")
-    return " ".join(plain.split())
+    return " ".join(_FULL_STOP_FOR_POINT.sub(".", plain).split())
 
 
+_FULL_STOP_FOR_POINT = re.compile("(?<=\\d)。(?=\\d)")
 _PUNCTUATION = ' .,;:!?¡¿"()[]<>*#-_/，。；：！？、（）【】「」“”~…'
-
-
-def _digit_and_words(whole: str, phrases: frozenset[str]) -> bool:
-    digit = "1" if "1" in phrases else "2"
-    rest = whole.removeprefix(digit)
-    return rest != whole and not rest[:1].isdigit() and rest.strip(_PUNCTUATION) in phrases | {""}
 
 
 def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, float], bool]:
     found: dict[str, float] = {}
     again = False
-    rest = words.times.sub(" ; ", plain)
+    rest = words.high_low.sub(r"bp \g<s>/\g<d>", words.spoken_point.sub(r"\1.\2", plain))
+    rest = words.times.sub(" ; ", rest)
 
     for name, pattern in (("sbp", words.sbp), ("dbp", words.dbp)):
         for match in pattern.finditer(rest):
@@ -107,6 +110,7 @@ def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, 
         return " ; " if slash else match[0]
 
     rest = words.pressure.sub(pressure, rest)
+    again = again or bool(words.half_a_pressure.search(rest))
     for match in words.glucose.finditer(rest):
         value = _mmol(float(match["n"].replace(",", ".")), match["unit"])
         if value is None:
@@ -115,16 +119,21 @@ def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, 
             fasting = words.is_fasting.search(match["name"] + " " + (match["after"] or ""))
             found["fpg" if fasting else "other_glucose"] = value
     rest = words.glucose.sub(" ; ", rest)
+    for match in words.after_a_meal.finditer(rest):
+        value = _mmol(float(match["n"].replace(",", ".")), None)
+        again = again or value is None
+        if value is not None:
+            found["other_glucose"] = value
 
     if bare := words.bare.fullmatch(rest.strip(_PUNCTUATION)):
         number = float(bare["n"].replace(",", "."))
-        telling = bare["unit"] or bare["after"] or not bare["n"].isdigit()
+        telling = bare["unit"] or bare["after"] or re.fullmatch(r"\d+[.,]\d", bare["n"])  # "9.30" may be a time
         if telling:
             value = _mmol(number, bare["unit"])
             again = again or value is None
             if value is not None:
                 found["fpg" if words.is_fasting.search(bare["after"] or "") else "other_glucose"] = value
-        elif 3 <= number <= 600:  # a whole number alone may be a sugar in either unit or a pressure
+        elif bare["n"].isdigit() and 3 <= number <= 600:  # a whole number alone may be a sugar in either unit or a pressure
             again = True
     return found, again
 
@@ -136,7 +145,7 @@ def _inside(name: str, value: float) -> bool:
 
 def _mmol(value: float, unit: str | None) -> float | None:
     """mmol/L to one decimal, as meters and thresholds have it (126 mg/dL is 7.0); None when it cannot be."""
-    if (unit and unit.startswith("mg")) or (not unit and value >= MG_PER_DL_FROM):
+    if (unit and unit.startswith("mg")) or (not unit and value >= MG_PER_DL_FROM and value.is_integer()):
         value = round(value / MG_PER_DL_IN_A_MMOL_PER_L, 1)
     return value if _inside("glucose", value) else None
 
@@ -146,31 +155,48 @@ class _Words:
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.stop, self.start = _plain(given["stop"]["whole"]), _plain(given["start"])
-        self.confirm, self.another_day = _plain(given["confirm"]), _plain(given["another_day"])
-        self.stop_anywhere = re.compile(_any(given["stop"]["anywhere"]))
+        self.stop_anywhere, self.stop_denied = (re.compile(_any(given["stop"][where])) for where in ("anywhere", "denied"))
         self.danger = {name: re.compile(_any(phrases)) for name, phrases in given["danger"].items()}
         polite = _any(given["polite"])
-        self._polite = re.compile(rf"^(?:{polite}|[\W_])+|(?:{polite}|[\W_])+$")
+        self._polite = re.compile(rf"^(?:{polite}|[\W_])++|(?:{polite}|[\W_])++$")
+        self.confirm, self.another_day = (
+            re.compile(rf"(?:{_any(given[kind])}|{polite}|[\W_])++") for kind in ("confirm", "another_day")
+        )
+        self._doubted = re.compile(_any(given["doubted"]))
         self.is_fasting = re.compile(_any(given["fasting"]))
 
-        gap = rf"(?:{_any(given['fillers'])}|[\s:=,，：、.()（）])*"
+        gap = rf"(?:{_any(given['fillers'])}|[\s:=,，：、.()（）])*+"  # possessive: no text may take for ever to be read
         counts = rf"(?!\s*(?:{_any(given['counts'])}))"
         whole = r"(?<![\d.,])(?P<n>\d{1,4})(?![\d/]|[.,]\d)"
         self.sbp = re.compile(rf"(?:{_any(given['sbp'])}){gap}{whole}")
         self.dbp = re.compile(rf"(?:{_any(given['dbp'])}){gap}{whole}")
+        pairs = "|".join(rf"{high}\d{{2,3}}\D{{0,3}}{low}\d{{2,3}}" for high, low in given["high_low"].items())
+        self.high_low = re.compile(rf"(?=(?:{pairs})(?!\d))\D(?P<s>\d+)\D+(?P<d>\d+)")
         by = rf"(?P<by>\s*(?:[/\\,，、\-–—.]|{_any(given['between'])})\s*|\s+)"
         self.pressure = re.compile(
-            rf"(?:(?P<bp>{_any(given['bp'])}){gap})?(?<![\d.,/])(?P<s>\d{{1,4}}){by}(?P<d>\d{{2,4}}|(?<=[/ ])\d)(?![\d/]|[.,]\d)"
+            rf"(?:(?P<bp>{_any(given['bp'])}){gap})?(?<![\d.,/])(?P<s>\d{{1,4}}){by}(?P<d>\d{{2,4}}|(?<=[/ ])\d)"
+            rf"(?:(?=/\d{{2,3}}$)|(?![\d/]|[.,]\d))"
             rf"{counts}(?:\s*(?:mm\s?hg|毫米汞柱))?(?:\s*[,/ ]\s*(?:p|pulse|pulso|脉搏|心率)?\s*\d{{2,3}}$)?"
         )
+        self.half_a_pressure = re.compile(rf"(?:{_any(given['bp'])}){gap}(?<![\d.,])\d{{2,6}}(?![\d/]|[.,]\d){counts}")
         sugar = [*given["glucose"], *given["fasting"]]
-        name = rf"(?P<name>{_any(sugar)}(?:{gap}{_any([*sugar, *given['after_meal']])})*)"
+        name = rf"(?P<name>{_any(sugar)}(?:{gap}{_any([*sugar, *given['after_meal']])})*+)"
         unit = r"(?:\s*(?P<unit>mmol(?:/l)?|mg(?:/dl)?|毫摩尔|毫摩爾)(?![a-z]))?"
         after = rf"(?:[\s(（]*(?P<after>{_any([*given['fasting'], *given['after_meal']])})(?![\s:]*\d))?"
         number = r"(?<![\d.,])(?P<n>\d{1,4}(?:[.,]\d{1,2})?)(?![\d/]|[.,]\d)"
         self.glucose = re.compile(rf"{name}{gap}{number}{counts}{unit}{after}")
-        self.bare = re.compile(rf"{number}{counts}{unit}{after}")
-        self.times = re.compile(r"\b\d{1,2}:\d{2}(?:\s*(?:am|pm))?|\b\d{1,2}\s*(?:am|pm)\b|\d{1,2}[点點时時]\d{0,2}")
+        with_a_point = r"(?<![\d.,])(?P<n>\d{1,2}[.,]\d)(?![\d/]|[.,]\d)"
+        self.after_a_meal = re.compile(rf"(?:{_any(given['after_meal'])}){gap}{with_a_point}{counts}")
+        dose = unit.replace("mg(?:/dl)?", "mg/dl")  # a lone "5 mg" is a tablet
+        self.bare = re.compile(rf"{number}{counts}{dose}{after}")
+        self.spoken_point = re.compile(rf"((?:{_any(sugar)}){gap}\d{{1,2}})[点點](\d)(?![\d分半])")
+        self.times = re.compile(r"\b\d{1,2}:\d{2}(?:\s*(?:am|pm))?|\b\d{1,2}(?:\.\d{2})?\s*(?:am|pm)\b|\d{1,2}[点點时時]\d{0,2}")
+
+    def says(self, phrases: re.Pattern[str], whole: str, plain: str) -> bool:
+        """Whether nothing but these phrases and politeness is said, and none of it is asked or crossed out."""
+        if not whole or sum(sign.isdigit() for sign in whole) > 1 or self._doubted.search(plain):
+            return False
+        return phrases.fullmatch(whole) is not None
 
     def without_politeness(self, plain: str) -> str:
         return self._polite.sub("", plain)
@@ -193,4 +219,6 @@ def _any(phrases: Iterable[str]) -> str:
 
 def _bounded(phrase: str) -> str:
     escaped = re.escape(phrase)
+    if phrase.isdigit():
+        return rf"(?<!\d){escaped}(?!\d)"
     return rf"(?<![a-z]){escaped}(?![a-z])" if phrase[-1:].isascii() and phrase[-1:].isalpha() else escaped

@@ -16,10 +16,11 @@ from sqlalchemy import or_, select
 from activities.channels.port import ChannelError
 from activities.messages import MessageActivities
 from activities.recovery import Recovery
+from activities.sending.doubting import PATIENCE
 from activities.waking import Waker
 from records.clock import Clock
 from records.database import Database
-from records.tables import Delivery, Patient
+from records.tables import Attempt, Delivery, Patient
 from workflows.contract import Deliver
 
 
@@ -33,7 +34,7 @@ class Doubts:
     clock: Clock
     messages: MessageActivities
     waker: Waker
-    after: timedelta = timedelta(minutes=10)
+    after: timedelta = PATIENCE
     asked_for: timedelta = timedelta(days=3)
     limit: int = 200
 
@@ -70,12 +71,12 @@ class Doubts:
     async def _in_doubt(self) -> list[Deliver]:
         async with self.database.reading() as session:
             now = await self.clock.now(session)
-            left = (Delivery.status == "attempting") & (Delivery.attempted_at <= now - self.after)
-            unknown = (Delivery.status == "unknown") & (Delivery.planned >= now - self.asked_for)
+            left = (Attempt.status == "begun") & (Attempt.at <= now - self.after)
+            unknown = (Attempt.status == "unknown") & (Attempt.at >= now - self.asked_for)
             rows = await session.execute(
-                select(Delivery.patient_id, Delivery.key)
-                .where(Delivery.kind == "message", Delivery.status.in_(("attempting", "unknown")), or_(left, unknown))
-                .order_by(Delivery.planned)
+                select(Attempt.patient_id, Attempt.key)
+                .where(Attempt.status.in_(("begun", "unknown")), or_(left, unknown))
+                .order_by(Attempt.at)
                 .limit(self.limit)
             )
             return [Deliver(patient, key, "message") for patient, key in rows]

@@ -18,10 +18,11 @@ from activities.plans import Plans
 from activities.steps import worst_tag
 from pathways.engine import State, calendar, step
 from pathways.engine.assess import facts
-from pathways.engine.events import Enrolled, Fill, Known
+from pathways.engine.events import AnswerReceived, Enrolled, Fill, Known
 from pathways.engine.plan import ContactRules, Pathway, Plan
 from pathways.engine.state import Person
 from records.clock import Clock
+from records.consents import TEXTS, Consents
 from records.database import Database
 from records.eventlog import EventLog
 from records.intake.people import Intake
@@ -101,7 +102,14 @@ class Enrolments:
             )
             patient, person = await patients.add(new, at=now)
             event = _event(intake, tuple(chosen), timezone, now)
-            await EventLog(session, patient, person).append(event)
+            events = EventLog(session, patient, person)
+            await events.append(event)
+            if intake.texts is not None:
+                refused = AnswerReceived(id="enrolled/sms_consent", at=now, learnt=now, kind="stop")
+                if not intake.texts:  # before the first step is taken, so that not even its texts go out
+                    await events.append(refused)
+                said = "" if intake.texts else refused.id
+                Consents(session).keep(patient.id, TEXTS, given=intake.texts, source="enrolment", at=now, event=said)
             plan = Plan({name: current[name] for name in chosen}, contact=self.contact)
             foreseen = step(plan, State(patient=patient.id), event).state
             return Enrolment(

@@ -115,7 +115,7 @@ class Forecasting:
             now = await self.clock.now(session)
             first, last = now.date() - timedelta(days=1), now.date() + timedelta(weeks=wanted.weeks + 20)
             population = Population(session, self.vault)
-            teams = await population.teams(name, first, last, only=wanted.teams)
+            teams = await population.teams(name, first, last, only=wanted.teams, base=self.contact)
             if not teams:
                 raise CannotForecast(f"nobody is enrolled on {name} whom you may see; there is nobody to try the draft on")
             against = await population.versions(name, only=wanted.teams)
@@ -165,7 +165,7 @@ class Forecasting:
             for n in range(parts):  # by turns, so that parts of a team are of a size
                 async with self.database.reading() as session:
                     people = in_batches(await Population(session, self.vault).sampled(ids[n::parts]))
-                yield Part(team.team, len(team.patients), team.capacity, team.worked, people)
+                yield Part(team.team, len(team.patients), team.capacity, team.worked, people, team.contact)
 
 
 def sound(text: str) -> Loaded:

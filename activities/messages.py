@@ -1,57 +1,63 @@
 """Texting: handing over a planned message once, and owning up to what is not known.
 
 Rule 1: the attempt is stored before the provider is called; after a crash or a time-out the provider is asked before anything
-        is sent again, and where it cannot tell, a person settles it.
+        is sent again, for a quarter of an hour; where it cannot tell by then, a person settles it.
 Rule 2: a message is looked at once more at the last moment: for somebody who has died, opted out, or for whom it is too late,
         it is dropped, and the reason becomes an event.
+Rule 3: what a channel answers has its consequence by ``sending.consequences``; a refused text goes another way where there is one.
 The gap: a provider that loses its record of a message it took is texted through twice; the sandbox and Twilio do not.
 """
 
 from __future__ import annotations
 
 import contextlib
-import secrets
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import (
     CannotTell,
-    Channel,
     Found,
     InDoubt,
     Misconfigured,
     NotFound,
     OutgoingSms,
-    Receipt,
     TryLater,
     Undeliverable,
 )
+from activities.channels.registry import Channels
 from activities.plans import Plans, UnknownVersion
 from activities.rendering import Rendering
 from activities.seeing import Seeing
+from activities.sending.calling import Calls
+from activities.sending.choosing import NoneLeft, Wait, share
+from activities.sending.consequences import consequence
+from activities.sending.doubting import PATIENCE, asks_again
+from activities.sending.planned import DROPPED, SETTLED, Planned
 from pathways.engine.commands import SendMessage
-from pathways.engine.events import MessageFailed
-from pathways.engine.state import ENDED
 from pathways.language.wording import NoWording, Wording, shipped_frames
-from pathways.serial import load_command
+from records.channel_states import ChannelStates
 from records.clock import Clock
 from records.database import Database
-from records.eventlog import EventLog
-from records.patients import STATE, Patients
-from records.tables import Delivery, Message, Patient
-from records.vault import PersonVault, Vault
+from records.vault import Vault
 from workflows.contract import DELIVER, Deliver, Delivered
 
-SETTLED = frozenset({"handed", "failed", "dropped", "unknown"})
 IN_DOUBT = frozenset({"attempting", "unknown"})
+A_MOMENT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try by one channel: to be made, or (``begun``) made before and of an outcome that nobody knows."""
+
+    channel: str
+    sms: OutgoingSms
+    begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,59 +68,85 @@ class MessageActivities:
     vault: Vault
     plans: Plans
     clock: Clock
-    channel: Channel
+    channels: Channels
     seeing: Seeing = field(default_factory=Seeing)
 
     @activity.defn(name=DELIVER["message"])
     async def deliver_message(self, asked: Deliver) -> Delivered:
-        """Hand over one message. Raises a retryable ApplicationError while the provider asks us to wait."""
+        """Hand over one message. Raises a retryable ApplicationError while a provider asks us to wait or cannot tell."""
         async with self.seeing.delivering("message", asked.patient) as seen:
             delivered = await self._deliver(asked)
             seen.outcome = delivered.status
             return delivered
 
     async def _deliver(self, asked: Deliver) -> Delivered:
-        sms_or_end = await self._attempt(asked)
-        if isinstance(sms_or_end, _Doubt):
-            async with self._calling("find"):
-                finding = await self.channel.find(sms_or_end.sms)
-            if isinstance(finding, Found):
-                return await self._handed(asked, sms_or_end.sms, finding.receipt)
-            if isinstance(finding, CannotTell):
-                return await self._give_up(asked, "unknown", "unknown")
-            await self._not_taken(asked)
-            sms_or_end = await self._attempt(asked)
-        if not isinstance(sms_or_end, OutgoingSms):
-            return sms_or_end if isinstance(sms_or_end, Delivered) else Delivered(status="settled")
-        try:
-            async with self._calling("send"):
-                receipt = await self.channel.send(sms_or_end)
-        except Undeliverable as refusal:
-            return await self._give_up(asked, "failed", refusal.reason)
-        except TryLater as later:
-            await self._not_taken(asked)
-            raise ApplicationError(later.reason, type="TryLater", next_retry_delay=later.after) from None
-        except Misconfigured as wrong:
-            await self._not_taken(asked)
-            raise ApplicationError(str(wrong), type="Misconfigured", next_retry_delay=timedelta(minutes=1)) from None
-        except InDoubt as doubt:
-            raise ApplicationError(doubt.reason, type="InDoubt", next_retry_delay=timedelta(seconds=5)) from None
-        return await self._handed(asked, sms_or_end, receipt)
+        passed_over: dict[str, datetime] = {}
+        waits: ApplicationError | None = None
+        for _ in range(3 * len(self.channels.order) + 3):  # each round closes a channel, passes one over, or settles a doubt
+            to_try = await self._try(asked, passed_over)
+            if isinstance(to_try, Delivered):
+                return to_try
+            if isinstance(to_try, ApplicationError):
+                raise waits or to_try
+            if to_try.begun:
+                delivered = await self._ask(asked, to_try)
+            else:
+                try:
+                    delivered = await self._send(asked, to_try)
+                except _NotNow as fault:
+                    passed_over[to_try.channel], waits = fault.until, fault.waits
+                    if not fault.urgent:
+                        raise waits from None
+                    continue
+            if delivered is not None:
+                return delivered
+        raise ApplicationError("no channel settles it", type="TryLater", next_retry_delay=timedelta(minutes=1))
 
-    @asynccontextmanager
-    async def _calling(self, what: str) -> AsyncIterator[None]:
-        """Around a call of the provider: how long it took and how it went; to whom and what is nobody's business here."""
-        begun, outcome = time.perf_counter(), "interrupted"
-        with self.seeing.traces.part("provider", SpanKind.CLIENT, channel=self.channel.name, what=what) as part:
-            try:
-                yield
-                outcome = "answered"
-            except Exception as refused:
-                outcome = type(refused).__name__
-                raise
-            finally:
-                part.says(outcome=outcome)
-                self.seeing.metrics.provider_seconds.labels(self.channel.name, what, outcome).observe(time.perf_counter() - begun)
+    async def _send(self, asked: Deliver, to_try: _Try) -> Delivered | None:
+        """Call the channel once. None: this channel will not carry it. Raises _NotNow, ApplicationError."""
+        sms = to_try.sms
+        try:
+            receipt = await self._calls.send(to_try.channel, sms)
+        except Undeliverable as refusal:
+            return await self._refused(asked, to_try, refusal)
+        except (TryLater, Misconfigured) as later:
+            raise await self._not_now(asked, to_try, later) from None
+        except Exception as doubt:  # whatever a channel raises besides: the message may be on its way
+            await self._rests(to_try, "in_doubt", None)
+            why = doubt.reason if isinstance(doubt, InDoubt) else type(doubt).__name__
+            raise ApplicationError(why, type="InDoubt", next_retry_delay=consequence("in_doubt").again) from None
+        async with self._holding(asked) as found:
+            attempt = found.by_id(sms.attempt) if found is not None else None
+            if found is None or attempt is None:
+                return Delivered(status="settled")
+            now = await self.clock.now(found.session)
+            await ChannelStates(found.session).well(to_try.channel, begun=attempt.at, now=now)
+            if attempt is not found.attempt or found.delivery.status in SETTLED:
+                found.receipt(attempt, receipt)  # its provider was quicker to call than to answer
+                return Delivered(status="settled")
+            return await found.taken(attempt, receipt, now)
+
+    async def _ask(self, asked: Deliver, to_try: _Try) -> Delivered | None:
+        """Ask what became of a try. None: it was certainly not taken. Raises ApplicationError while it can still be settled."""
+        try:
+            finding = await self._calls.find(to_try.channel, to_try.sms)
+        except Exception as refused:  # nothing was sent: it is only a question to ask again
+            finding = CannotTell(type(refused).__name__)
+        async with self._holding(asked) as found:
+            attempt = found.by_id(to_try.sms.attempt) if found is not None else None
+            if found is None or attempt is None or attempt is not found.attempt or found.delivery.status != "attempting":
+                return Delivered(status="settled") if found is None or found.delivery.status in SETTLED else None
+            now, driven = await self.clock.read(found.session)
+            if isinstance(finding, Found):
+                return await found.taken(attempt, finding.receipt, now)
+            if isinstance(finding, NotFound):
+                found.not_taken("not_found")
+                return None
+            attempt.asked += 1
+            again = asks_again(attempt.asked, now - attempt.at, driven=driven)
+            if again is None:
+                return await found.end("unknown", "unknown", now)
+        raise ApplicationError("the provider cannot tell", type="InDoubt", next_retry_delay=again)
 
     async def settle_doubt(self, asked: Deliver) -> Delivered:
         """Ask once about an attempt that was left *attempting* or *unknown*; sends nothing. Raises TryLater, Misconfigured.
@@ -122,56 +154,62 @@ class MessageActivities:
         ``status``: handed (the provider has it), planned (it has not, and the patient's workflow may send it), failed (it has not,
         and a person was told already that it may not have gone), unknown (nobody can tell), settled (somebody else was quicker).
         """
-        async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked)
-            if found is None or found.delivery.status not in IN_DOUBT or found.delivery.sealed_attempt is None:
+        async with self._holding(asked) as found:
+            if found is None or found.delivery.status not in IN_DOUBT or found.attempt is None:
                 return Delivered(status="settled")
-            sms, was = found.attempted(), found.delivery.status
-        async with self._calling("find"):
-            finding = await self.channel.find(sms)
-        async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked)
-            if found is None or (found.delivery.status, found.delivery.attempt) != (was, sms.attempt):
+            to_try, was = _Try(found.attempt.channel, found.attempted(found.attempt), begun=True), found.delivery.status
+        finding = await self._calls.find(to_try.channel, to_try.sms)
+        async with self._holding(asked) as found:
+            attempt = found.attempt if found is not None else None
+            if found is None or attempt is None or (found.delivery.status, attempt.id) != (was, to_try.sms.attempt):
                 return Delivered(status="settled")
-            now = await self.clock.now(session)
+            now = await self.clock.now(found.session)
             if isinstance(finding, Found):
-                return found.taken(sms, finding.receipt, now)
+                delivered = await found.taken(attempt, finding.receipt, now)
+                if was == "unknown":
+                    await found.arrived_after_all(now)
+                    return Delivered(learnt=True, status=delivered.status)
+                return delivered
             if was == "attempting" and isinstance(finding, NotFound):
-                found.delivery.status = "planned"
+                found.not_taken("not_found")
                 return Delivered(status="planned")
             if was == "attempting":
+                if now - attempt.at < PATIENCE:
+                    return Delivered(status="attempting")
                 return await found.end("unknown", "unknown", now)
             return await found.end("failed", "not_taken", now) if isinstance(finding, NotFound) else Delivered(status="unknown")
 
-    async def _attempt(self, asked: Deliver) -> OutgoingSms | _Doubt | Delivered:
-        """Decide once more whether it goes out, and store the attempt; the transaction is over before the call.
+    async def _try(self, asked: Deliver, passed_over: Mapping[str, datetime]) -> _Try | Delivered | ApplicationError:
+        """Decide once more whether it goes out and which way, and store the attempt; the transaction is over before the call.
 
-        An attempt that was begun and never settled is handed back as a doubt: the provider is asked first.
+        An attempt that was begun and never settled is handed back as it is: its provider is asked first. An ApplicationError
+        says until when it waits.
         """
-        async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked)
+        async with self._holding(asked) as found:
             if found is None or found.delivery.status in SETTLED:
                 return Delivered(status="settled")
-            if found.delivery.status == "attempting":
-                return _Doubt(found.attempted())
-            now = await self.clock.now(session)
-            profile = await found.patients.profile(found.patient)
-            team = await found.patients.care_team(found.patient)
-            to = {"patient": profile.phone, "carer": profile.carer_phone, "on_call": team.on_call_phone}[found.command.to]
+            if found.delivery.status == "attempting" and found.attempt is not None:
+                return _Try(found.attempt.channel, found.attempted(found.attempt), begun=True)
+            session = found.session
+            now, driven = await self.clock.read(session)
+            to = await found.phone()
             why = found.held_back(now) or ("" if to else "no_such_number")
             if why:
-                return await found.end("dropped" if why in ("too_late", "ended", "opted_out") else "failed", why, now)
+                return await found.end("dropped" if why in DROPPED else "failed", why, now)
+            way = await found.way(self.channels, now, driven=driven, passed_over=passed_over)
+            if isinstance(way, NoneLeft):
+                return await found.end("failed", way.reason, now)
+            if isinstance(way, Wait):
+                after = max(way.until - now, timedelta()) + share(found.delivery.priority, asked.key)
+                return ApplicationError("the channel rests", type="Resting", next_retry_delay=after)
             try:
+                profile = await found.patients.profile(found.patient)
                 _, wording = await self.plans.of(session, found.patient.id)
                 as_meant = await self._as_meant(session, found.command)
-                text = await Rendering(session, found.patient, profile, wording | as_meant).text(found.command)
+                text = await Rendering(session, found.patient, profile, wording | as_meant, found.person).text(found.command)
             except NoWording:
                 return await found.end("failed", "no_wording", now)
-            delivery = found.delivery
-            delivery.attempt = secrets.token_urlsafe(24)
-            delivery.attempted_at, delivery.status, delivery.attempts = now, "attempting", delivery.attempts + 1
-            delivery.sealed_attempt = found.person.seal(f"attempt/{asked.key}", {"to": to, "text": text})
-            return OutgoingSms(asked.key, delivery.attempt, to or "", text, delivery.not_after, now)
+            return _Try(way.channel, found.begin(way.channel, to, text, now))
 
     async def _as_meant(self, session: AsyncSession, command: SendMessage) -> Wording:
         """The words of the versions that planned it; those of a version that is not there any more are told as they are now."""
@@ -181,103 +219,71 @@ class MessageActivities:
                 wording |= (await self.plans.made_of(session, [version]))[1]
         return wording
 
-    async def _handed(self, asked: Deliver, sms: OutgoingSms, receipt: Receipt) -> Delivered:
-        async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked)
-            if found is None or found.delivery.status in SETTLED:
+    async def _refused(self, asked: Deliver, to_try: _Try, refusal: Undeliverable) -> Delivered | None:
+        """This channel will not carry it. None: another one may."""
+        follows = consequence(refusal.reason)
+        if follows.alerts:
+            self.seeing.log.error("channel_refuses", channel=to_try.channel, reason=refusal.reason)
+        async with self._holding(asked) as found:
+            attempt = found.by_id(to_try.sms.attempt) if found is not None else None
+            if found is None or attempt is None or attempt is not found.attempt or found.delivery.status in SETTLED:
                 return Delivered(status="settled")
-            return found.taken(sms, receipt, await self.clock.now(session))
-
-    async def _not_taken(self, asked: Deliver) -> None:
-        """The provider certainly did not take it: the next try begins afresh."""
-        async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked)
-            if found is not None and found.delivery.status == "attempting":
-                found.delivery.status = "planned"
-
-    async def _give_up(self, asked: Deliver, status: str, reason: str) -> Delivered:
-        async with self.database.begin() as session:
-            found = await _Planned.load(session, self.vault, asked)
-            if found is None or found.delivery.status in SETTLED:
-                return Delivered(status="settled")
-            return await found.end(status, reason, await self.clock.now(session))
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """An attempt of which nobody knows whether the provider took it."""
-
-    sms: OutgoingSms
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A planned message within one transaction."""
-
-    patients: Patients
-    patient: Patient
-    person: PersonVault
-    delivery: Delivery
-    command: SendMessage
-
-    @classmethod
-    async def load(cls, session: AsyncSession, vault: Vault, asked: Deliver) -> _Planned | None:
-        patients = Patients(session, vault)
-        held = await patients.held(asked.patient)
-        delivery = await session.get(Delivery, (asked.patient, asked.key))
-        if held is None or delivery is None:
+            now = await self.clock.now(found.session)
+            await found.refused(attempt, refusal.reason, refusal.code, now)
+            await ChannelStates(found.session).well(to_try.channel, begun=attempt.at, now=now)
+            if not follows.elsewhere:
+                return await found.end("failed", refusal.reason, now)
+            found.delivery.status = "planned"
             return None
-        command = load_command(held.person.open(f"delivery/{asked.key}", delivery.sealed))
-        return cls(patients, held.patient, held.person, delivery, command) if isinstance(command, SendMessage) else None
 
-    def attempted(self) -> OutgoingSms:
-        """The attempt as it was stored before the call."""
-        delivery = self.delivery
-        sent = self.person.open(f"attempt/{delivery.key}", delivery.sealed_attempt or b"")
-        return OutgoingSms(
-            key=delivery.key,
-            attempt=delivery.attempt or "",
-            to=sent["to"],
-            text=sent["text"],
-            not_after=delivery.not_after,
-            attempted_at=delivery.attempted_at,
-        )
+    async def _not_now(self, asked: Deliver, to_try: _Try, later: TryLater | Misconfigured) -> _NotNow:
+        """The provider certainly did not take it: the next try begins afresh, and not before the channel has rested."""
+        reason, wish = later.fault, later.after if isinstance(later, TryLater) else None
+        urgent, moment = False, to_try.sms.attempted_at
+        async with self._holding(asked) as found:
+            if found is not None and found.delivery.status == "attempting" and found.attempt is not None:
+                moment, urgent = await self.clock.now(found.session), found.delivery.urgent
+                if found.attempt.id == to_try.sms.attempt:
+                    found.not_taken(reason, later.code if isinstance(later, Misconfigured) else None)
+        rest = await self._rests(to_try, reason, wish)
+        delay = max(rest, wish if wish is not None else consequence(reason).again)
+        waits = ApplicationError(reason, type=type(later).__name__, next_retry_delay=delay)
+        assert moment is not None  # every try is stored with its moment
+        return _NotNow(moment + delay, waits, urgent=urgent)
 
-    def held_back(self, now: datetime) -> str:
-        """Why it must not go out any more, or nothing."""
-        if self.command.to == "on_call":
-            return ""
-        if self.patient.life in ENDED or (self.patient.life == "in_hospital" and not self.command.urgent):
-            return "ended"
-        # Read by its name, not as a State: the snapshot may be of an older engine, and the patient need not wait for a step.
-        state = self.person.open(STATE, self.patient.state) if self.patient.state else {}
-        if state.get("opted_out"):
-            return "opted_out"
-        if self.delivery.not_after is not None and now > self.delivery.not_after:
-            return "too_late"
-        return ""
-
-    def taken(self, sms: OutgoingSms, receipt: Receipt, now: datetime) -> Delivered:
-        """The provider has it."""
-        delivery, key = self.delivery, self.delivery.key
-        delivery.status, delivery.reason, delivery.provider_id, delivery.settled = "handed", "", receipt.provider_id, now
-        body = {"to": self.command.to, "text": sms.text}
-        self.patients.session.add(
-            Message(
-                patient_id=self.patient.id,
-                direction="out",
-                key=key,
-                at=sms.attempted_at or now,
-                sealed=self.person.seal(f"message/out/{key}", body),
+    async def _rests(self, to_try: _Try, reason: str, wish: timedelta | None) -> timedelta:
+        """Count a failure of the channel; answers for how long it rests. Where time is driven none does."""
+        follows = consequence(reason)
+        if follows.rests is None:
+            return timedelta()
+        async with self.database.begin() as session:
+            now, driven = await self.clock.read(session)
+            if driven:
+                return timedelta()
+            rests = follows.rests
+            begun = to_try.sms.attempted_at or now
+            until = await ChannelStates(session).failed(
+                to_try.channel, reason, lambda failures: rests.after(failures, wish), begun=begun, now=now
             )
-        )
-        return Delivered(status="handed")
+        if until is None:
+            return timedelta()
+        told = self.seeing.log.error if follows.alerts else self.seeing.log.warning
+        told("channel_rests", channel=to_try.channel, reason=reason)
+        return max(until - now, timedelta())
 
-    async def end(self, status: str, reason: str, now: datetime) -> Delivered:
-        """Settle it as not sent, and let the patient's next step know."""
-        self.delivery.status, self.delivery.reason, self.delivery.settled = status, reason, now
-        event = MessageFailed(
-            id=f"{self.delivery.key}/{status}", at=now, learnt=now, key=self.delivery.key, reason=reason, to=self.command.to
-        )
-        await EventLog(self.patients.session, self.patient, self.person).append(event)
-        return Delivered(learnt=True, status=status)
+    @property
+    def _calls(self) -> Calls:
+        return Calls(self.channels, self.seeing)
+
+    @asynccontextmanager
+    async def _holding(self, asked: Deliver) -> AsyncIterator[Planned | None]:
+        async with self.database.begin() as session:
+            yield await Planned.load(session, self.vault, asked)
+
+
+class _NotNow(Exception):
+    """Not taken: ``until`` when the channel is passed over, and what the workflow is told."""
+
+    def __init__(self, until: datetime, waits: ApplicationError, *, urgent: bool) -> None:
+        super().__init__()
+        self.until, self.waits, self.urgent = until, waits, urgent

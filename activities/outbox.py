@@ -60,9 +60,11 @@ class Outbox:
                 case commands.ReleaseVisit():
                     await bookings.release(self.patient, command.key)
                 case commands.SendMessage():
-                    handovers += await self._plan("message", command, command.not_after, command.urgent)
+                    handovers += await self._plan("message", command, command.not_after, command.urgent, command.priority)
                 case commands.RetractMessage():
                     await self._retract(command)
+                case commands.SendAgain():
+                    handovers += await self._again(command)
                 case commands.RequestReferral():
                     handovers += await self._plan("referral", command, None, command.urgency == "emergency")
                 case commands.CancelReferral():
@@ -72,7 +74,9 @@ class Outbox:
         await self.session.flush()
         return handovers, booked
 
-    async def _plan(self, kind: str, command: Command, not_after: datetime | None, urgent: bool) -> list[Handover]:
+    async def _plan(
+        self, kind: str, command: Command, not_after: datetime | None, urgent: bool, priority: int = 3
+    ) -> list[Handover]:
         if await self.session.get(Delivery, (self.patient.id, command.key)) is not None:
             return []
         self.session.add(
@@ -84,10 +88,18 @@ class Outbox:
                 planned=self.now,
                 not_after=not_after,
                 urgent=urgent,
+                priority=1 if urgent else priority,
                 sealed=self.person.seal(f"delivery/{command.key}", dump_command(command)),
             )
         )
-        return [Handover(command.key, kind, urgent)]
+        return [Handover(command.key, kind, urgent, 1 if urgent else priority)]
+
+    async def _again(self, command: commands.SendAgain) -> list[Handover]:
+        delivery = await self.session.get(Delivery, (self.patient.id, command.key), with_for_update=True)
+        if delivery is None or delivery.status != "failed":
+            return []
+        delivery.status, delivery.reason, delivery.settled = "planned", "", None
+        return [Handover(command.key, delivery.kind, delivery.urgent, delivery.priority)]
 
     async def _retract(self, command: commands.RetractMessage) -> None:
         """Only what is merely planned: an attempt that was begun may have reached the provider, and stands."""

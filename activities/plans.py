@@ -1,11 +1,12 @@
-"""Which pathways a patient follows: published versions, compiled once per process and kept.
+"""Which pathways a patient follows, and by which rules they are texted: published versions, compiled once per process and kept.
 
-A published version never changes, so that what is compiled from it may be kept for as long as the process lives.
+Rule 1: a published version never changes, so that what is compiled from it may be kept for as long as the process lives.
+Rule 2: rules of contact do change: they are kept under the counts of their edits, which every reading of a plan reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -15,7 +16,8 @@ from pathways.engine.plan import ContactRules, Pathway, Plan
 from pathways.language import Loaded, load_published
 from pathways.language.medicines import shipped_checks
 from pathways.language.wording import Wording, shipped_frames
-from records.tables import Enrolment, PathwayVersion
+from records.contact_rules import NetworkRules
+from records.tables import CareTeam, ContactRulesRow, Enrolment, Organisation, PathwayVersion, Patient
 
 
 class UnknownVersion(LookupError):
@@ -24,25 +26,49 @@ class UnknownVersion(LookupError):
 
 @dataclass
 class Plans:
-    """``loaded``: compiled versions by hash; may be handed in warm."""
+    """``contact``: the rules of a network that wrote none down; ``loaded``: compiled versions by hash, may be handed in warm."""
 
     contact: ContactRules = field(default_factory=ContactRules)
     loaded: dict[str, Loaded] = field(default_factory=dict)
+    _rules: dict[str, tuple[object, ContactRules]] = field(default_factory=dict)  # by organisation, with what they rest on
 
     async def of(self, session: AsyncSession, patient_id: str, *, also: Iterable[str] = ()) -> tuple[Plan, Wording]:
         """The plan that this patient is pinned to, and the wording that goes with it.
 
         ``also``: versions that they come from or may move to; one that is not there any more is left out.
         """
-        rows = await session.execute(
-            select(Enrolment.pathway, Enrolment.version).where(Enrolment.patient_id == patient_id).order_by(Enrolment.pathway)
+        edits = (ContactRulesRow.network_id, ContactRulesRow.version, ContactRulesRow.calendar_edits)
+        query = (
+            select(Enrolment.pathway, Enrolment.version, CareTeam.organisation_id, *edits)
+            .join(Patient, Patient.id == Enrolment.patient_id)
+            .join(CareTeam, CareTeam.id == Patient.care_team_id)
+            .join(Organisation, Organisation.id == CareTeam.organisation_id)
+            .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
+            .where(Enrolment.patient_id == patient_id)
+            .order_by(Enrolment.pathway)
         )
-        return await self.made_of(session, [(name, version) for name, version in rows], also=also)
+        rows = (await session.execute(query)).all()
+        contact = await self._contact(session, rows[0][2], tuple(rows[0][3:])) if rows else self.contact
+        return await self.made_of(session, [(row[0], row[1]) for row in rows], also=also, contact=contact)
+
+    async def _contact(self, session: AsyncSession, organisation: str, edits: Sequence[object]) -> ContactRules:
+        """The rules by which patients of an organisation's teams are texted, read anew where ``edits`` have gone up."""
+        if edits[0] is None:
+            return self.contact
+        kept = self._rules.get(organisation)
+        if kept is None or kept[0] != edits:
+            self._rules[organisation] = kept = (edits, await NetworkRules(session).of(organisation, base=self.contact))
+        return kept[1]
 
     async def made_of(
-        self, session: AsyncSession, versions: Iterable[tuple[str, str]], *, also: Iterable[str] = ()
+        self,
+        session: AsyncSession,
+        versions: Iterable[tuple[str, str]],
+        *,
+        also: Iterable[str] = (),
+        contact: ContactRules | None = None,
     ) -> tuple[Plan, Wording]:
-        """The plan of these pathways at these versions, and its wording. Raises UnknownVersion."""
+        """The plan of these pathways at these versions, and its wording; by ``contact`` if given. Raises UnknownVersion."""
         pathways: dict[str, Pathway] = {}
         wording = Wording({}, shipped_frames())
         for name, version in versions:
@@ -53,7 +79,7 @@ class Plans:
             wording = wording | loaded.wording
         followed = {pathway.version for pathway in pathways.values()}
         others = await self.versions(session, (version for version in also if version not in followed))
-        return Plan(pathways, contact=self.contact, versions=others, checks=shipped_checks()), wording
+        return Plan(pathways, contact=contact or self.contact, versions=others, checks=shipped_checks()), wording
 
     async def versions(self, session: AsyncSession, versions: Iterable[str]) -> dict[str, Pathway]:
         """Those of ``versions`` that are there and compile, by version."""

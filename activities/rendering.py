@@ -12,11 +12,14 @@ from babel.dates import format_skeleton
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pathways.engine.answering import FOR_WHOM
 from pathways.engine.commands import Part, SendMessage
 from pathways.language import source
 from pathways.language.wording import Wording, shipped_frames
 from records.patients import Profile
+from records.phone_questions import PhoneQuestions
 from records.tables import CareTeam, Organisation, Patient, ReferralRow, RefillRow
+from records.vault import PersonVault
 
 LOCALES = {"zh-Hans": "zh_Hans", "zh-Hant": "zh_Hant"}
 
@@ -42,6 +45,7 @@ class Rendering:
     patient: Patient
     profile: Profile
     wording: Wording
+    person: PersonVault | None = None
 
     async def text(self, command: SendMessage) -> str:
         """The whole text. Raises NoWording."""
@@ -51,13 +55,16 @@ class Rendering:
             .where(CareTeam.id == self.patient.care_team_id)
         )
         team, centre = (await self.session.execute(at_work)).one()
-        language = self.patient.language
+        wording = self.wording | network_wording()
+        language = wording.spoken([(part.pathway, part.template) for part in command.parts], self.patient.language)
         parts = [(part.pathway, part.template, await self._variables(part, language, team, centre)) for part in command.parts]
         first_name = self.profile.first_name if command.to == "patient" else ""
-        return (self.wording | network_wording()).render(parts, language, centre.name, first_name)
+        return wording.render(parts, language, centre.name, first_name, stop=command.to != "on_call")
 
     async def _variables(self, part: Part, language: str, team: CareTeam, centre: Organisation) -> Mapping[str, str]:
         named = {"place": centre.name, "phone": centre.phone, "emergency_number": team.emergency_number}
+        if part.template == FOR_WHOM and self.person is not None:
+            named["choices"] = await PhoneQuestions(self.session).choices_of(self.person)
         if part.day is not None:
             named["day"] = written(part.day, language)
         if part.about is not None and part.about.startswith("referral"):

@@ -20,12 +20,11 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from activities.inbox import Wakes
 from activities.moves import Moves, move_of
 from activities.plans import Plans
 from activities.rollout_patients import Came, One, became, taken_back
 from activities.seeing import Seeing
-from activities.waking import SETTLES_WITHIN, NotWoken
+from activities.waking import SETTLES_WITHIN, NotWoken, Wakes
 from records.audit import AuditLog, Entry
 from records.clock import Clock
 from records.database import Database

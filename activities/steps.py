@@ -184,7 +184,7 @@ class _Step:
                 engine=self.engine.number,
                 events=events,
                 summary=patient.tag or patient.life,
-                deliveries=[f"{h.kind}|{int(h.urgent)}|{h.key}" for h in handovers],
+                deliveries=[f"{h.kind}|{int(h.urgent)}|{h.key}|{h.priority}" for h in handovers],
             )
         )
         for line, reason in enumerate(reasons):
@@ -218,8 +218,8 @@ async def _handed_over_since(session: AsyncSession, asked: Step) -> list[Handove
 
 
 def _handover(text: str) -> Handover:
-    kind, urgent, key = text.split("|", 2)
-    return Handover(key, kind, urgent == "1")
+    kind, urgent, key, *priority = text.split("|")
+    return Handover(key, kind, urgent == "1", int(priority[0]) if priority else 0)
 
 
 def _answer(patient: Patient, handovers: list[Handover], now: datetime, *, driven: bool) -> Taken:

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from temporalio.client import (
     Client,
@@ -29,6 +29,14 @@ from workflows.contract import PATIENT, PATIENTS_QUEUE, SETTLE, WAKE, Pace, Pati
 #: Longer than the ten seconds that the first touch after a worker was killed may take.
 SETTLES_WITHIN = timedelta(seconds=15)
 A_LOOK = timedelta(seconds=2)
+
+
+class Wakes(Protocol):
+    """Wakes a patient's workflow."""
+
+    async def wake(self, patient: str, *, next_step: int = 1) -> None:
+        """Raises NotWoken."""
+        ...
 
 
 class NotWoken(RuntimeError):

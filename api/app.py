@@ -19,10 +19,13 @@ from api.observing import observe, ready_route
 from api.parts import ApiParts
 from api.routes import (
     accounts,
+    alerts,
     audit,
     authoring,
     clock,
     closures,
+    consent,
+    contact_rules,
     corrections,
     drafts,
     forecasts,
@@ -47,6 +50,7 @@ from api.routes import (
     teams,
     visits,
     why,
+    wording,
     worklist,
 )
 from api.trail import Trails
@@ -70,9 +74,10 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     problems.handle(app)
     for module in (
-        clock, patients, visits, corrections, life, messages, plan, why, tasks, worklist, referrals, refills, sandbox, hooks,
-        authoring, pathways, drafts, forecasts, rollouts, overview,
-        places, teams, stock, closures, holidays, keys, accounts, sessions, me, audit
+        clock, patients, visits, corrections, life, consent, messages, plan, why, tasks, worklist, referrals, refills,
+        sandbox, hooks,
+        alerts, authoring, pathways, drafts, wording, forecasts, rollouts, overview,
+        places, contact_rules, teams, stock, closures, holidays, keys, accounts, sessions, me, audit
     ):  # fmt: skip
         app.include_router(module.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(authoring.open_router)

@@ -6,15 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
+from activities.channels.phones import Phones
 from activities.channels.port import Channel
+from activities.channels.registry import Channels
+from activities.conversations import Conversations
 from activities.enrolment import Enrolments
 from activities.events import Events
 from activities.housekeeping import Housekeeping
-from activities.inbox import Inbox, Wakes
 from activities.plans import Plans
 from activities.rollouts import RolloutDoor
 from activities.seeing.seeing import Seeing
-from activities.waking import NotWoken, Waker
+from activities.sending.reports import Reports
+from activities.waking import NotWoken, Waker, Wakes
 from api.checker import Checker
 from api.forecaster import Forecaster
 from api.watching import Pace, Watch
@@ -45,9 +48,11 @@ class _Away:
 class ApiParts:
     """``waker`` is None while Temporal is away: what is written is safe, and acted on later.
 
-    ``public_url``: where the outside reaches us, as signed webhooks call it. Run uvicorn with ``access_log=False``: search
+    ``public_url``: where the outside reaches us, as signed webhooks call it; ``trust_forwarded``: without it, a proxy of ours
+    says so. Run uvicorn with ``access_log=False``: search
     words are in query strings. ``four_eyes``: a pathway is published only after a second person has approved it. ``pace``: of
-    those who watch a worklist; end them with ``watch.stop()`` before the server stops.
+    those who watch a worklist; end them with ``watch.stop()`` before the server stops. ``phones``: pretended ones of a provider
+    that stands beside; those of the sandbox are found by themselves.
     """
 
     database: Database
@@ -58,8 +63,9 @@ class ApiParts:
     enrolments: Enrolments
     waker: Settles | None
     housekeeping: Housekeeping | None
-    channel: Channel
+    channels: Channels
     public_url: str = ""
+    trust_forwarded: bool = False
     four_eyes: bool = True
     rollouts: RolloutDoor | None = None
     keys: KeyRing = field(default_factory=KeyRing)
@@ -68,6 +74,7 @@ class ApiParts:
     passwords: Passwords = field(default_factory=Passwords)
     seeing: Seeing = field(default_factory=Seeing)
     temporal_answers: Callable[[], Awaitable[bool]] | None = None
+    phones: Phones | None = None
     pace: Pace = field(default_factory=Pace)
     audit: AuditLog = field(init=False)
     watch: Watch = field(init=False)
@@ -82,5 +89,14 @@ class ApiParts:
         return self.housekeeping or Housekeeping(self.database, self.clock, cast(Waker, _Away()))
 
     @property
-    def inbox(self) -> Inbox:
-        return Inbox(self.database, self.vault, self.clock, self.waker)
+    def channel(self) -> Channel:
+        """The network's first channel."""
+        return self.channels.first
+
+    @property
+    def inbox(self) -> Conversations:
+        return Conversations(self.database, self.vault, self.clock, self.waker)
+
+    @property
+    def reports(self) -> Reports:
+        return Reports(self.database, self.vault, self.clock, self.channels, self.waker)

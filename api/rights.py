@@ -53,6 +53,9 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "places.write": ("administrator",),
     "closures.write": ("administrator", "coordinator", "clinic", "pharmacy"),
     "holidays.write": ("administrator", "coordinator"),
+    "contact_rules.write": ("coordinator",),  # of the whole network
+    "alerts.read": ("coordinator", "supervisor", "administrator", "health_manager"),
+    "alerts.see": ("coordinator", "supervisor", "administrator"),
     "overview.read": ("coordinator", "supervisor"),
     "keys.manage": ("administrator",),
     "accounts.manage": ("administrator",),

@@ -54,8 +54,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         "postponed_to version sealed",
         "visit_booking": "patient_id key care_team_id day",
         "message": "patient_id direction key at sealed",
-        "delivery": "patient_id key kind status planned not_after urgent attempt attempted_at sealed_attempt attempts provider_id "
-        "reason settled sealed",
+        "delivery": "patient_id key kind status planned not_after urgent priority channel attempts arrived reason settled sealed",
         "referral": "patient_id key id referral place_id urgency stage asked changed day sealed",
         "refill": "patient_id key id refill pharmacy_id stage asked changed runs_out sealed",
     }.items()
@@ -194,7 +193,7 @@ class City:
                 key, body = f"hypertension.follow_up#{n}/remind", {"to": "patient", "text": "请于周五来社区卫生服务中心随访。"}
                 planned = asked + timedelta(days=n)
                 add("message", add.patient_id, "out", key, planned, add.person.seal(f"message/out/{key}", body))
-                add("delivery", add.patient_id, key, "message", "handed", planned, None, False, None, planned, None, 1, None, "",
+                add("delivery", add.patient_id, key, "message", "handed", planned, None, False, 3, "sandbox", 1, "", "",
                     planned, add.person.seal(f"delivery/{key}", {"type": "send_message", "key": key}))  # fmt: skip
 
     def _tokens(self, family: str, given: str) -> set[bytes]:

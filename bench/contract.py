@@ -31,7 +31,7 @@ _ROLLOUTS = r"GET /api/v1/rollouts(/\{rollout_id\})?$"
 #: Who asks for what, by method and path: together they ask for everything, and each request is sent by one of them.
 CALLERS = {
     "coordinator": r" /api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holidays|overview|sandbox|me)"
-    + r"| /api/v1/(pathways|drafts|rollouts)",
+    + r"| /api/v1/(pathways|drafts|rollouts)|/contact-rules$",
     "manager": _CARE + r"| /api/v1/referrals/\{referral_id\}/reply|GET /api/v1/rollouts/\{rollout_id\}/patients",
     "doctor": _CARE,
     "approver": r" /api/v1/(pathways/check|me)|/drafts/\{draft_id\}/(approve|send-back|publish)|GET /api/v1/pathways|" + _ROLLOUTS,

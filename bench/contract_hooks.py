@@ -114,6 +114,9 @@ class Leading:
             last = re.search(r"/(died|withdraw|moved-away|move)$", path)  # who leaves is one of the last, the others stay
             patient, etag = pick(known["patients"][-2:] if last else known["patients"], [NOTHING] * 2)
             return {"patient_id": patient}, etag
+        if path.endswith("/contact-rules"):
+            place, etag = pick(known["contact_rules"], [NOTHING] * 2)
+            return {"place_id": place}, etag
         if "{place_id}" in path:
             own = [one for one in known["places"] if len(one[0]) > len("pharmacy-2")]
             place, etag = pick(own if method != "GET" else known["places"], [NOTHING] * 2)
@@ -187,6 +190,9 @@ class Leading:
         if path.endswith("/forecasts"):
             kept = [one[0] for one in self.known["drafts"] if one[1] == FOLLOWED]
             told |= {"draft": self._pick([*kept[:1], None], None), "sample": 5, "weeks": 2, "service": None, "tag": None}
+        if path.endswith("/wording/preview"):
+            told |= {"pathway": FOLLOWED, "message": self._pick(["visit_soon", "refill_ready"], "visit_soon"), "draft": None}
+            told["version"] = version
         if path.endswith(("/drafts", "/rollouts")):
             told |= {"pathway": FOLLOWED, "status": None}
         return told
@@ -218,6 +224,8 @@ class Leading:
             "outcome": drawn.get("outcome") if path.endswith("/calls") else self._pick(["done", "approved", "reached"], "done"),
             "country": "CN", "part": None, "years": [2025], "on_call_phone": "+8613800000001", "rights": None,
         }  # fmt: skip
+        if path.endswith("/contact-rules"):
+            told |= {"opens": "08:30", "closes": "19:00", "spread_minutes": 60, "quiet_weekdays": ["sunday"], "quiet_dates": []}
         if path == "/api/v1/closures":
             told["place"] = self._pick(["hospital-2", "pharmacy-2"], "")
         if path == "/api/v1/places":

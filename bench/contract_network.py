@@ -31,6 +31,7 @@ from records.tables import (
     ApiKey,
     CareTeam,
     Closure,
+    ContactRulesRow,
     EventRow,
     ForecastRow,
     Organisation,
@@ -208,6 +209,10 @@ class Filled:
                 "referrals": [one.id for one in await rows(ReferralRow, ReferralRow.asked, ReferralRow.stage.not_in(CLOSED))],
                 "refills": [one.id for one in await rows(RefillRow, RefillRow.asked, RefillRow.stage.not_in(CLOSED))],
                 "places": [[one.id, f'"{one.version}"'] for one in await rows(Organisation, Organisation.id)],
+                "contact_rules": [
+                    [one.network_id, f'"{one.version}"'] for one in await rows(ContactRulesRow, ContactRulesRow.changed)
+                ]
+                or [["network", '"0"']],
                 "teams": [[one.id, f'"{one.version}"'] for one in await rows(CareTeam, CareTeam.id)],
                 "closures": [[one.id, f'"{one.version}"'] for one in await rows(Closure, Closure.id)],
                 "accounts": [[one.id, one.login, f'"{one.version}"'] for one in await rows(Account, Account.login)],

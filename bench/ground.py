@@ -22,6 +22,7 @@ import psutil  # type: ignore[import-untyped]
 from temporalio.client import Client
 
 from activities.channels.port import OutgoingSms
+from activities.channels.registry import Channels
 from activities.channels.sandbox import SandboxChannel
 from activities.enrolment import Enrolments
 from activities.events import Events
@@ -161,7 +162,7 @@ async def _parts(home: Path, stage: Stage) -> Parts:
     parts = replace(
         made,
         clock=clock,
-        channel=SandboxChannel(home / "phones.db", now=now, after_accept=stage.accept),
+        channels=Channels.of(SandboxChannel(home / "phones.db", now=now, after_accept=stage.accept)),
         events=Events(made.database, made.vault, clock),
         enrolments=Enrolments(made.database, made.vault, made.plans, clock),
     )

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from activities.channels.port import Channel
+from activities.channels.registry import Channels
 from activities.enrolment import Enrolments
 from activities.events import Events
 from activities.plans import Plans
@@ -24,6 +25,8 @@ from records.vault import Vault
 
 class NoChannel:
     """Nobody is texted here."""
+
+    name = "none"
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(f"a question of the benchmark wanted to text somebody ({name})")
@@ -42,7 +45,7 @@ def app_over(database: Database, *, channel: Channel | None = None) -> FastAPI:
             enrolments=Enrolments(database, vault, plans, clock),
             waker=None,
             housekeeping=None,
-            channel=channel or NoChannel(),
+            channels=Channels.of(channel or NoChannel()),
         )
     )
 

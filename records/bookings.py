@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import delete, func, literal, null, select, union_all
+from sqlalchemy import CTE, ScalarSelect, delete, func, literal, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.commands import BookVisit
@@ -21,11 +21,8 @@ from records.tables import CareTeam, Closure, Holiday, Organisation, Patient, Vi
 
 async def working_days(session: AsyncSession, organisation_id: str, first: date, last: date) -> WorkingDays:
     """The working days of a place from ``first`` to ``last``: one query, however deep the tree is."""
-    start = select(Organisation.id, Organisation.parent_id, Organisation.calendar, literal(0).label("height"))
-    above = start.where(Organisation.id == organisation_id).cte("above", recursive=True)
-    higher = select(Organisation.id, Organisation.parent_id, Organisation.calendar, above.c.height + 1)
-    above = above.union_all(higher.join(above, Organisation.id == above.c.parent_id).where(above.c.height < DEEPEST))
-    kept = select(above.c.calendar).where(above.c.calendar != "").order_by(above.c.height).limit(1).scalar_subquery()
+    above = _above(organisation_id)
+    kept = _nearest(above)
     holidays = select(Holiday.day.label("first"), Holiday.day.label("last"), Holiday.working.label("working"))
     holidays = holidays.where(Holiday.calendar == kept, Holiday.day.between(first, last))
     closures = select(Closure.first, Closure.last, null()).join(above, above.c.id == Closure.organisation_id)
@@ -33,6 +30,22 @@ async def working_days(session: AsyncSession, organisation_id: str, first: date,
     rows = (await session.execute(union_all(holidays, closures))).mappings().all()
     otherwise = {row["first"]: bool(row["working"]) for row in rows if row["working"] is not None}
     return WorkingDays(otherwise, tuple((row["first"], row["last"]) for row in rows if row["working"] is None))
+
+
+def kept_calendar(organisation_id: str) -> ScalarSelect[str]:
+    """The name of the calendar that a place keeps, to be asked for within a query: its own, or the nearest above it."""
+    return _nearest(_above(organisation_id))
+
+
+def _above(organisation_id: str) -> CTE:
+    start = select(Organisation.id, Organisation.parent_id, Organisation.calendar, literal(0).label("height"))
+    above = start.where(Organisation.id == organisation_id).cte("above", recursive=True)
+    higher = select(Organisation.id, Organisation.parent_id, Organisation.calendar, above.c.height + 1)
+    return above.union_all(higher.join(above, Organisation.id == above.c.parent_id).where(above.c.height < DEEPEST))
+
+
+def _nearest(above: CTE) -> ScalarSelect[str]:
+    return select(above.c.calendar).where(above.c.calendar != "").order_by(above.c.height).limit(1).scalar_subquery()
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ from typing import Any
 from sqlalchemy import func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from pathways.engine.plan import ContactRules
 from pathways.engine.state import SCHEMA
 from pathways.forecast.bookings import WorkingDays
 from pathways.forecast.sample import BATCHES, Sampled
 from records.bookings import working_days
+from records.contact_rules import NetworkRules
 from records.database import take_turns
 from records.pages import Page, cursor, moment_behind
 from records.patients import STATE
@@ -46,12 +48,13 @@ RUNNER_GONE = "Whoever made this forecast has ended before it was done (a restar
 
 @dataclass(frozen=True, slots=True)
 class TeamOf:
-    """A care team and the ids of its patients on a pathway, in order."""
+    """A care team and the ids of its patients on a pathway, in order. ``contact``: the rules by which they are texted."""
 
     team: str
     capacity: int
     worked: WorkingDays
     patients: Sequence[str]
+    contact: ContactRules | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,13 @@ class Population:
     session: AsyncSession
     vault: Vault
 
-    async def teams(self, pathway: str, first: date, last: date, *, only: Collection[str] | None = None) -> list[TeamOf]:
-        """Every care team with patients on ``pathway`` who are followed; of ``only``, where that is given."""
+    async def teams(
+        self, pathway: str, first: date, last: date, *, only: Collection[str] | None = None, base: ContactRules | None = None
+    ) -> list[TeamOf]:
+        """Every care team with patients on ``pathway`` who are followed; of ``only``, where that is given.
+
+        ``base``: the rules of contact of a network that wrote none down.
+        """
         query = (
             select(Patient.care_team_id, Patient.id)
             .join(Enrolment, Enrolment.patient_id == Patient.id)
@@ -76,10 +84,13 @@ class Population:
             patients.setdefault(of_team, []).append(patient)
         found: list[TeamOf] = []
         worked: dict[str, WorkingDays] = {}
+        contact: dict[str, ContactRules] = {}
         for team in await self.session.scalars(select(CareTeam).where(CareTeam.id.in_(sorted(patients))).order_by(CareTeam.id)):
             if team.organisation_id not in worked:
                 worked[team.organisation_id] = await working_days(self.session, team.organisation_id, first, last)
-            found.append(TeamOf(team.id, team.capacity, worked[team.organisation_id], patients[team.id]))
+                contact[team.organisation_id] = await NetworkRules(self.session).of(team.organisation_id, base=base)
+            at = team.organisation_id
+            found.append(TeamOf(team.id, team.capacity, worked[at], patients[team.id], contact[at]))
         return found
 
     async def versions(self, pathway: str, *, only: Collection[str] | None = None) -> dict[str, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger, and_, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.pages import BIG_INTEGER, BadCursor, Page, behind, cursor, moment_in, number_in
-from records.tables import Delivery, Message, Moment
+from records.tables import Attempt, Delivery, Message, Moment
 from records.vault import PersonVault
 
 
@@ -17,7 +17,9 @@ from records.vault import PersonVault
 class Text:
     """One SMS. ``who``: patient, carer or on_call. ``status``: the delivery's (handed, failed ...), or received.
 
-    ``reason``: a code where it did not arrive; ``settled``: since when the status is known.
+    ``reason``: a code where it did not arrive; ``settled``: since when the status is known. Of one that went out: ``channel``,
+    ``arrived`` (what its provider said last: sent, delivered, read, undelivered ...), ``segments`` and ``cost`` (millionths of
+    ``currency``), where the provider says so.
     """
 
     at: datetime
@@ -28,6 +30,11 @@ class Text:
     who: str
     reason: str = ""
     settled: datetime | None = None
+    channel: str = ""
+    arrived: str = ""
+    segments: int | None = None
+    cost: int | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,18 @@ class Messages:
     async def page(self, person: PersonVault, *, limit: int, after: str | None = None) -> Page[Text]:
         """The patient's messages, newest first. Raises BadCursor."""
         query = (
-            select(Message, Delivery)
+            select(Message, Delivery, Attempt)
             .outerjoin(
                 Delivery,
                 and_(Delivery.patient_id == Message.patient_id, Delivery.key == Message.key, Message.direction == "out"),
+            )
+            .outerjoin(
+                Attempt,
+                and_(
+                    Attempt.patient_id == Delivery.patient_id,
+                    Attempt.key == Delivery.key,
+                    Attempt.number == Delivery.attempts,
+                ),
             )
             .where(Message.patient_id == person.patient_id)
             .order_by(Message.at.desc(), Message.id.desc())
@@ -58,7 +73,7 @@ class Messages:
         found = list(await self.session.execute(query))
         shown = found[:limit]
         last_row = shown[-1][0] if len(found) > limit else None
-        texts = [_text(person, row, delivery) for row, delivery in shown]
+        texts = [_text(person, row, delivery, attempt) for row, delivery, attempt in shown]
         return Page(texts, cursor(last_row.at.isoformat(), str(last_row.id)) if last_row is not None else None)
 
     async def of(self, person: PersonVault, *, limit: int) -> list[Text]:
@@ -71,9 +86,23 @@ class Messages:
         self.session.add(Message(patient_id=person.patient_id, direction="in", key=key, at=at, sealed=sealed))
 
 
-def _text(person: PersonVault, row: Message, delivery: Delivery | None) -> Text:
+def _text(person: PersonVault, row: Message, delivery: Delivery | None, attempt: Attempt | None) -> Text:
     body = person.open(f"message/{row.direction}/{row.key}", row.sealed)
     who, said = str(body.get("to") or body.get("from") or "patient"), str(body["text"])
     if delivery is None:
         return Text(row.at, row.direction, said, row.key, "received", who)
-    return Text(row.at, row.direction, said, row.key, delivery.status, who, delivery.reason, delivery.settled)
+    text = Text(
+        row.at,
+        row.direction,
+        said,
+        row.key,
+        delivery.status,
+        who,
+        delivery.reason,
+        delivery.settled,
+        delivery.channel,
+        delivery.arrived,
+    )
+    if attempt is None:
+        return text
+    return replace(text, segments=attempt.segments, cost=attempt.cost, currency=attempt.currency)

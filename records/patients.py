@@ -15,6 +15,7 @@ from uuid import uuid4
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.number_marks import NumberMarks
 from records.scope import Scope
 from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken
 from records.vault import PersonVault, Vault
@@ -25,7 +26,9 @@ STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who somebody is. Phones are E.164; ``identifiers`` are ``system|value``."""
+    """Who somebody is. Phones are E.164; ``identifiers`` are ``system|value``; ``channels``: ways to text them, the best first,
+    empty for the network's order.
+    """
 
     family: str = ""
     given: str = ""
@@ -38,6 +41,7 @@ class Profile:
     identifiers: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,7 +51,7 @@ class Profile:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Profile:
-        lists = {name: tuple(data.get(name, ())) for name in ("identifiers", "conditions", "notes")}
+        lists = {name: tuple(data.get(name, ())) for name in ("identifiers", "conditions", "notes", "channels")}
         born = data.get("born")
         return cls(**{**data, **lists, "born": date.fromisoformat(born) if born else None})
 
@@ -119,6 +123,14 @@ class Patients:
     async def update_profile(self, patient: Patient, profile: Profile) -> None:
         """Replace what is known of the person, and how they are found."""
         person = await self.vault_of(patient.id)
+        before = profile_in(patient, person)
+        marks = NumberMarks(self.session)
+        for who, was, is_now in (
+            ("patient", before.phone, profile.phone),
+            ("carer", before.carer_phone, profile.carer_phone),
+        ):
+            if was != is_now:  # what was learnt of the old number says nothing of the new one
+                await marks.lift(patient.id, who)
         patient.sealed = person.seal(PROFILE, profile.to_json())
         await self.session.execute(delete(PersonToken).where(PersonToken.patient_id == patient.id))
         self._index(patient.id, profile)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import delete, select
 from temporalio.client import Client
 
+from activities.alerting import Alerting
+from activities.conversations import Conversations
+from activities.deadman import DeadMan
 from activities.doubts import Doubts
 from activities.integrity import Integrity
 from activities.messages import MessageActivities
@@ -22,12 +26,14 @@ from records.rollouts import Rollouts
 from records.tables import ApiKey, Idempotency, JobRow
 from workers.keeping import LEASE, Job, Keeper
 from workers.parts import Parts
+from workers.probing import nobody_works
 
 LATE_BY = timedelta(seconds=30)  # what is due is the workflows' own business so long
 KEPT_IDEMPOTENCY = timedelta(days=30)
 KEPT_SESSIONS = timedelta(days=7)
 RE_READ = timedelta(hours=1)
 BACKUP = "backup"
+ONCE_AN_HOUR = 10  # minutes from its beginning in which whole days are compared too
 
 EVERY = {
     "wake": timedelta(seconds=5),
@@ -35,6 +41,8 @@ EVERY = {
     "doubts": timedelta(minutes=1),
     "start": timedelta(minutes=10),
     "rollouts": timedelta(minutes=1),
+    "alerts": timedelta(minutes=1),
+    "messages": timedelta(minutes=5),
     "figures": timedelta(minutes=5),
     "expire": timedelta(hours=1),
     "integrity": timedelta(hours=1),
@@ -97,6 +105,26 @@ class Chores:
         door = RolloutDoor(self.client)
         return f"news {news}, running {len(running)}, started {sum([await door.start(rollout) for rollout in running])}"
 
+    async def messages(self) -> str:
+        """Compare what should have gone out with what did; whole days once an hour, at its beginning."""
+        parts = self.parts
+        dead_man = DeadMan(parts.database, parts.clock, partial(nobody_works, self.client))
+        counted = await dead_man.count()
+        async with parts.database.reading() as session:
+            now = await parts.clock.now(session)
+        looked = await dead_man.look(thoroughly=now.minute < ONCE_AN_HOUR)
+        alerting = self._alerting()
+        alerting.say(looked.raised, looked.cleared)
+        return f"counted {counted}, open {await alerting.count()}, told {await alerting.tell()}"
+
+    async def alerts(self) -> str:
+        """Tell the network's webhook of alerts that it has not taken yet."""
+        return f"told {await self._alerting().tell()}"
+
+    def _alerting(self) -> Alerting:
+        settings = self.parts.settings
+        return Alerting(self.parts.database, self.parts.seeing, settings.alert_webhook, settings.alert_secret)
+
     async def figures(self) -> str:
         """Count by care team."""
         async with self.parts.database.reading() as session:
@@ -106,7 +134,11 @@ class Chores:
             return f"teams {await keep(session, made, now=now)}"
 
     async def expire(self) -> str:
-        """Forget used idempotency keys and the tokens of those who signed in long ago; API keys stay, to be accounted for."""
+        """Let a person read what a shared phone did not tell us the owner of.
+
+        Forget used idempotency keys and the tokens of those who signed in long ago; API keys stay, to be accounted for.
+        """
+        await Conversations(self.parts.database, self.parts.vault, self.parts.clock, None).give_up()
         now = system_time()
         async with self.parts.database.begin() as session:
             await session.execute(delete(Idempotency).where(Idempotency.at < now - KEPT_IDEMPOTENCY))
@@ -133,5 +165,5 @@ class Chores:
 
     def _doubts(self) -> Doubts:
         parts = self.parts
-        messages = MessageActivities(parts.database, parts.vault, parts.plans, parts.clock, parts.channel, parts.seeing)
+        messages = MessageActivities(parts.database, parts.vault, parts.plans, parts.clock, parts.channels, parts.seeing)
         return Doubts(parts.database, parts.clock, messages, Waker(self.client))

@@ -23,6 +23,8 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "patients_why": ("patients",),
     "pathways": ("pathways",),
     "access": ("keys", "accounts", "audit"),
+    "channels": ("channels",),
+    "twilio_fake": ("twilio-fake",),
 }
 
 
@@ -76,6 +78,7 @@ def _said_in_one_sentence() -> Iterable[type[Exception]]:
     from workers.backup import NotBackedUp
     from workers.settings import BadSetting
     from workers.temporal import NoTemporalServer, PortTaken
+    from workers.twilio_beside import NoTwilioBeside
 
     yield from (BadSetting, BadMasterKey, WrongKey, DatabaseNotReady, PortTaken, MetricsPortTaken, NoTemporalServer)
-    yield from (RecoveryStopped, NotBackedUp, NotWrittenDown)
+    yield from (RecoveryStopped, NotBackedUp, NotWrittenDown, NoTwilioBeside)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["text", "port", "flag", "folder", "file", "choice"]
+Kind = Literal["text", "port", "flag", "folder", "file", "choice", "rate"]
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 CONFIG = "CAIRN_CONFIG"
 #: Set for the tests alone; an installation is not refused because of them.
@@ -60,6 +60,8 @@ class Setting:
                 return f"use {', '.join(self.choices[:-1])} or {self.choices[-1]}"
             case "file":
                 return "use the path of a file that can be read"
+            case "rate":
+                return "use a number such as 10 or 0.5, or 0 for no limit"
             case _:
                 return "use a text"
 
@@ -75,6 +77,8 @@ class Setting:
                 good = text in self.choices
             case "file":
                 good = Path(text).is_file()
+            case "rate":
+                good = re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text, re.ASCII) is not None
             case _:
                 good = True
         if not good:
@@ -110,17 +114,51 @@ SETTINGS = (
     Setting("CAIRN_API_HOST", "where the API listens", default="127.0.0.1"),
     Setting("CAIRN_API_PORT", "its port", "port", "8733"),
     Setting("CAIRN_PUBLIC_URL", "our address as Twilio and other callers reach it, for signed webhooks"),
-    Setting("CAIRN_CHANNEL", "how patients are texted", "choice", "sandbox", choices=("sandbox", "twilio")),
+    Setting(
+        "CAIRN_TRUST_FORWARDED",
+        "without CAIRN_PUBLIC_URL: believe the X-Forwarded-Proto and X-Forwarded-Host of your own proxy",
+        "flag",
+        "false",
+    ),
+    Setting(
+        "CAIRN_SMS_PER_SECOND",
+        "how many texts a second are handed over at most, by all workers together",
+        "rate",
+        "0",
+        shown="`0`: no limit",
+    ),
+    Setting(
+        "CAIRN_CHANNEL",
+        "how patients are texted, where CAIRN_CHANNELS does not say",
+        "choice",
+        "sandbox",
+        choices=("sandbox", "twilio"),
+    ),
+    Setting(
+        "CAIRN_CHANNELS",
+        "the ways patients are texted, with commas between, the first to be tried first; `cairn channels list` names them all",
+        shown="the one of `CAIRN_CHANNEL`",
+    ),
     Setting("TWILIO_ACCOUNT_SID", "Twilio account (`AC...`)"),
     Setting("TWILIO_AUTH_TOKEN", "its token", secret=True),
     Setting("TWILIO_FROM", "a number (E.164) or a messaging service (`MG...`)"),
     Setting("TWILIO_BASE_URL", "another address of Twilio's API, for a proxy or a test", shown="Twilio's own"),
+    Setting("TWILIO_WEBHOOK_SECRET", "key of Twilio's SHA-256 signatures, where they are in use", secret=True),
+    Setting("CAIRN_WHATSAPP_FROM", "the WhatsApp sender at Twilio: a number (E.164) or a messaging service (`MG...`)"),
+    Setting("CAIRN_WHATSAPP_TEMPLATES", "file of the approved WhatsApp templates (YAML)", "file"),
+    Setting("CAIRN_GATEWAY_CONFIG", "file that describes an HTTP gateway (YAML); several as `NAME=FILE, NAME=FILE`"),
     Setting("CAIRN_FOUR_EYES", "a pathway is published only after a second person has approved it", "flag", "true"),
     Setting(
         "CAIRN_CO_MANAGED",
         "the shipped pathways that this network is to follow, with commas between; `cairn pathways list` names them all",
         default="hypertension, type2_diabetes",
     ),
+    Setting(
+        "CAIRN_ALERT_WEBHOOK",
+        "where alerts about messages are posted, signed",
+        shown="none: they are in the API, the log and the metrics",
+    ),
+    Setting("CAIRN_ALERT_SECRET", "the secret that its posts are signed with", secret=True),
     Setting("CAIRN_METRICS_HOST", "where each process serves its metrics", default="127.0.0.1"),
     Setting("CAIRN_METRICS_PORT", "their port", "port", "0", shown="`0`: none are served"),
     Setting("CAIRN_OTLP_ENDPOINT", "where traces go (OTLP over HTTP)", shown="none: nothing is traced"),
@@ -163,14 +201,15 @@ def _one(setting: Setting, environment: Mapping[str, str], written: Mapping[str,
         if text and path:
             raise BadSetting(f"{plain} and {from_file} are both set; keep one of them")
         if path:
-            return InForce(setting, _read_secret(from_file, Path(path)), path)
+            return InForce(setting, read_secret(from_file, Path(path)), path)
         if text:
             setting.check(text, said)
             return InForce(setting, text, place)
     return InForce(setting, setting.default, "default")
 
 
-def _read_secret(name: str, path: Path) -> str:
+def read_secret(name: str, path: Path) -> str:
+    """What the file that the setting ``name`` points to holds. Raises BadSetting."""
     try:
         text = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):

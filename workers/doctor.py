@@ -216,10 +216,12 @@ class Doctor:
 
     async def _channel(self) -> AsyncIterator[Wrong]:
         settings = self.parts.settings
-        if settings.channel == "sandbox" and not self.parts.database.is_sqlite:
+        if settings.channels == ("sandbox",) and not self.parts.database.is_sqlite:
             yield "patients are not texted: the channel is the sandbox", "set CAIRN_CHANNEL=twilio", False
-        if settings.channel == "twilio" and not settings.public_url:
-            yield "Twilio cannot tell us what became of a message, nor what patients answer", "set CAIRN_PUBLIC_URL", True
+        outside = [name for name in settings.channels if name != "sandbox"]
+        if outside and not settings.public_url:
+            who = ", ".join("Twilio" if name == "twilio" else name for name in outside)
+            yield f"{who} cannot tell us what became of a message, nor what patients answer", "set CAIRN_PUBLIC_URL", True
 
     async def _disk(self) -> AsyncIterator[Wrong]:
         if not self.parts.database.is_sqlite and self.parts.settings.temporal_address:

@@ -13,8 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from activities.channels.port import Channel
-from activities.channels.sandbox import SandboxChannel
-from activities.channels.twilio import TwilioChannel, TwilioSettings
+from activities.channels.registry import Channels
 from activities.enrolment import Enrolments
 from activities.events import Events
 from activities.housekeeping import Housekeeping
@@ -31,6 +30,7 @@ from records.clock import Clock
 from records.database import Database
 from records.tables import PathwayVersion
 from records.vault import Vault
+from workers.channels import opened
 from workers.settings import Settings
 from workflows.contract import PATIENTS_QUEUE, QUEUES
 from workflows.patient import PatientWorkflow
@@ -50,14 +50,14 @@ class Parts:
     vault: Vault
     clock: Clock
     plans: Plans
-    channel: Channel
+    channels: Channels
     events: Events
     enrolments: Enrolments
     seeing: Seeing = field(default_factory=Seeing)
 
     @classmethod
     def make(cls, settings: Settings, *, seeing: Seeing | None = None) -> Parts:
-        """Open what the settings name. Raises BadMasterKey."""
+        """Open what the settings name. Raises BadMasterKey, and BadSetting where a channel cannot be opened."""
         settings.home.mkdir(parents=True, exist_ok=True)
         vault = Vault.from_text(settings.master_key) if settings.master_key else Vault.at(settings.home / "keys" / "master.key")
         database = Database.open(settings.database_url)
@@ -68,11 +68,16 @@ class Parts:
             vault,
             clock,
             plans,
-            _channel(settings, database, clock),
+            opened(settings, database, clock),
             Events(database, vault, clock),
             Enrolments(database, vault, plans, clock),
             seeing or Seeing(),
         )
+
+    @property
+    def channel(self) -> Channel:
+        """The network's first channel."""
+        return self.channels.first
 
     def housekeeping(self, client: Client) -> Housekeeping:
         return Housekeeping(self.database, self.clock, Waker(client))
@@ -93,7 +98,7 @@ class Parts:
         """A worker for each queue that this process serves. ``on_fatal_error``: told when one of them fails for good."""
         places = PlaceActivities(self.database, self.vault, self.clock, self.seeing)
         steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine(), self.seeing)
-        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel, self.seeing)
+        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channels, self.seeing)
         rollouts = self.rollouts(client)
         served: dict[str, dict[str, Any]] = {
             PATIENTS_QUEUE: {
@@ -103,7 +108,10 @@ class Parts:
                 "max_cached_workflows": 2000,
                 "sticky_queue_schedule_to_start_timeout": sticky,
             },
-            QUEUES["message"]: {"activities": [messages.deliver_message]},
+            QUEUES["message"]: {
+                "activities": [messages.deliver_message],
+                "max_task_queue_activities_per_second": self.settings.sms_per_second or None,
+            },
             QUEUES["referral"]: {"activities": [places.deliver_referral]},
             QUEUES["refill"]: {"activities": [places.deliver_refill]},
         }
@@ -120,8 +128,7 @@ class Parts:
         ]
 
     async def close(self) -> None:
-        if isinstance(self.channel, SandboxChannel | TwilioChannel):
-            await self.channel.aclose()
+        await self.channels.aclose()
         await self.database.close()
 
 
@@ -142,25 +149,3 @@ async def publish_shipped(session: AsyncSession, *, at: datetime, co_managed: Se
         session.add(PathwayVersion(version=version, pathway=name, text=loaded.document.text, published=at, current=True))
         published.append(name)
     return published
-
-
-def _channel(settings: Settings, database: Database, clock: Clock) -> Channel:
-    async def now() -> datetime:
-        async with database.reading() as session:
-            return await clock.now(session)
-
-    if settings.channel == "twilio":
-        sender = settings.twilio_from
-        service = sender if sender.startswith("MG") else None
-        return TwilioChannel(
-            TwilioSettings(
-                account_sid=settings.twilio_account,
-                auth_token=settings.twilio_token,
-                messaging_service_sid=service,
-                from_number=None if service else sender,
-                callback_url=f"{settings.public_url}/api/v1/hooks/twilio/status",
-                base_url=settings.twilio_base_url or "https://api.twilio.com",
-            ),
-            now=now,
-        )
-    return SandboxChannel(settings.home / "sandbox-provider.db", now=now)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pathways.shipped import CO_MANAGED, pathway_names
+from workers.channels import options_of, order_of
 from workers.declared import FLAGS, BadSetting, InForce, in_force
 
 __all__ = ["BadSetting", "Settings"]
@@ -22,7 +23,8 @@ __all__ = ["BadSetting", "Settings"]
 class Settings:
     """``home``: the folder of the embedded stack. ``temporal_address`` empty: the embedded server is started.
 
-    ``metrics_port`` 0: none are served. ``otlp_endpoint`` empty: nothing is traced.
+    ``metrics_port`` 0: none are served. ``otlp_endpoint`` empty: nothing is traced. ``channels``: the network's order;
+    ``channel_options``: what each is opened with.
     """
 
     home: Path
@@ -33,12 +35,11 @@ class Settings:
     api_host: str
     api_port: int
     master_key: str = field(repr=False)
-    channel: str
-    twilio_account: str = ""
-    twilio_token: str = field(default="", repr=False)
-    twilio_from: str = ""
-    twilio_base_url: str = ""
+    channels: tuple[str, ...]
+    channel_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     public_url: str = ""
+    trust_forwarded: bool = False
+    sms_per_second: float = 0.0
     temporal_tls: bool = False
     temporal_tls_ca: str = ""
     temporal_tls_cert: str = ""
@@ -51,21 +52,24 @@ class Settings:
     log_level: str = "info"
     four_eyes: bool = True
     co_managed: tuple[str, ...] = CO_MANAGED
+    alert_webhook: str = ""
+    alert_secret: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: str = "") -> Settings:
         """From ``CAIRN_*`` variables and the file that CAIRN_CONFIG names; ``home``: where the installation lives when
         nothing says. Raises BadSetting.
         """
-        found = in_force(os.environ if environment is None else environment)
-        return _checked(cls._of(found, home))
+        given = os.environ if environment is None else environment
+        return _checked(cls._of(in_force(given), given, home))
 
     @classmethod
-    def _of(cls, found: Mapping[str, InForce], default_home: str) -> Settings:
+    def _of(cls, found: Mapping[str, InForce], environment: Mapping[str, str], default_home: str) -> Settings:
         def text(name: str) -> str:
             return found[name].value
 
         unset = found["CAIRN_HOME"].origin == "default"
+        channels = order_of(found)
         home = Path(default_home if unset and default_home else text("CAIRN_HOME")).resolve()
         return cls(
             home=home,
@@ -76,12 +80,11 @@ class Settings:
             api_host=text("CAIRN_API_HOST"),
             api_port=int(text("CAIRN_API_PORT")),
             master_key=text("CAIRN_MASTER_KEY"),
-            channel=text("CAIRN_CHANNEL"),
-            twilio_account=text("TWILIO_ACCOUNT_SID"),
-            twilio_token=text("TWILIO_AUTH_TOKEN"),
-            twilio_from=text("TWILIO_FROM"),
-            twilio_base_url=text("TWILIO_BASE_URL"),
+            channels=channels,
+            channel_options=options_of(found, channels, environment),
             public_url=text("CAIRN_PUBLIC_URL").rstrip("/"),
+            trust_forwarded=FLAGS[text("CAIRN_TRUST_FORWARDED").lower()],
+            sms_per_second=float(text("CAIRN_SMS_PER_SECOND")),
             temporal_tls=FLAGS[text("CAIRN_TEMPORAL_TLS").lower()],
             temporal_tls_ca=text("CAIRN_TEMPORAL_TLS_CA"),
             temporal_tls_cert=text("CAIRN_TEMPORAL_TLS_CERT"),
@@ -94,6 +97,8 @@ class Settings:
             log_level=text("CAIRN_LOG_LEVEL"),
             four_eyes=FLAGS[text("CAIRN_FOUR_EYES").lower()],
             co_managed=_co_managed(text("CAIRN_CO_MANAGED")),
+            alert_webhook=text("CAIRN_ALERT_WEBHOOK"),
+            alert_secret=text("CAIRN_ALERT_SECRET"),
         )
 
 
@@ -124,9 +129,11 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting("CAIRN_TEMPORAL_API_KEY and CAIRN_TEMPORAL_TLS_CERT are both set; Temporal takes one of them")
     if not address and (settings.temporal_api_key or settings.temporal_tls_cert or settings.temporal_tls):
         raise BadSetting("CAIRN_TEMPORAL_TLS and API keys are for a cluster; set CAIRN_TEMPORAL_ADDRESS to its host:port")
-    if settings.channel == "twilio" and not (settings.twilio_account and settings.twilio_token and settings.twilio_from):
-        raise BadSetting("CAIRN_CHANNEL=twilio needs TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM")
-    for name, url in (("CAIRN_PUBLIC_URL", settings.public_url), ("CAIRN_OTLP_ENDPOINT", settings.otlp_endpoint)):
+    for name, url in (
+        ("CAIRN_PUBLIC_URL", settings.public_url),
+        ("CAIRN_OTLP_ENDPOINT", settings.otlp_endpoint),
+        ("CAIRN_ALERT_WEBHOOK", settings.alert_webhook),
+    ):
         if url and not url.startswith(("http://", "https://")):
             raise BadSetting(f"{name} is {url!r}; use an address that begins with https:// or http://")
     return settings

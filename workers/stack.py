@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import select
 from temporalio.client import Client
 
+from activities.channels.phones import Phones
 from activities.housekeeping import Housekeeping
 from activities.rollouts import RolloutDoor
 from activities.waking import Waker
@@ -94,10 +95,11 @@ async def write_keys(parts: Parts) -> Path:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, driven_from: datetime | None = None) -> AsyncIterator[Stack]:
+async def running(settings: Settings, *, driven_from: datetime | None = None, phones: Phones | None = None) -> AsyncIterator[Stack]:
     """Bring everything up; on leaving, bring everything down. Raises PortTaken, DatabaseNotReady, NoTemporalServer.
 
-    ``driven_from``: a demonstration, whose time begins there and stands until it is moved.
+    ``driven_from``: a demonstration, whose time begins there and stands until it is moved. ``phones``: those of a provider
+    that stands beside.
     """
     refuse_if_taken(settings.api_host, settings.api_port, "CAIRN_API_PORT", what="API")
     async with process("up", settings, database_ready=False) as up, AsyncExitStack() as stack:
@@ -119,7 +121,7 @@ async def running(settings: Settings, *, driven_from: datetime | None = None) ->
         client = await up.connected(address, needed=False)
         housekeeping = parts.housekeeping(client)
         queues = await stack.enter_async_context(serving_queues(parts, client))
-        app = create_app(api_parts(parts, client, housekeeping))
+        app = create_app(api_parts(parts, client, housekeeping, phones))
         api = await stack.enter_async_context(serving_api(app, settings))
         await housekeeping.wake_due()
         await stack.enter_async_context(Chores.of(parts, client).keeper().keeping())
@@ -136,7 +138,7 @@ def _address_known(settings: Settings, address: str) -> Iterator[None]:
         file.unlink(missing_ok=True)
 
 
-def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | None) -> ApiParts:
+def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | None, phones: Phones | None = None) -> ApiParts:
     """What the API is made of."""
     return ApiParts(
         database=parts.database,
@@ -147,10 +149,12 @@ def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | 
         enrolments=parts.enrolments,
         waker=Waker(client) if client is not None else None,
         housekeeping=housekeeping,
-        channel=parts.channel,
+        channels=parts.channels,
         public_url=parts.settings.public_url,
+        trust_forwarded=parts.settings.trust_forwarded,
         four_eyes=parts.settings.four_eyes,
         rollouts=RolloutDoor(client) if client is not None else None,
         seeing=parts.seeing,
         temporal_answers=client.service_client.check_health if client is not None else None,
+        phones=phones,
     )

@@ -67,11 +67,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Handover:
-    """A delivery that was planned. ``kind``: message, referral, refill; ``urgent`` goes first."""
+    """A delivery that was planned. ``kind``: message, referral, refill; ``urgent`` goes first.
+
+    ``priority``: 1 to 5, the lowest goes first; 0 (in histories from before it): as ``urgent`` says.
+    """
 
     key: str
     kind: str
     urgent: bool = False
+    priority: int = 0
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ class PatientWorkflow:
                 retry_policy=RetryPolicy(
                     initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=self._pace.longest_wait_s)
                 ),
-                priority=Priority(priority_key=1 if handover.urgent else 3),
+                priority=Priority(priority_key=handover.priority or (1 if handover.urgent else 3)),
                 summary=f"{handover.kind} of step {self._next_step - 1}",
             )
         except ActivityError:

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from activities.channels.port import Finding, Found, InboundSms, NotFound, OutgoingSms, Receipt
+from activities.channels.port import Finding, Found, Heard, InboundSms, NotFound, NotSigned, OutgoingSms, Receipt, Webhook
 from pathways.language.segments import segments
 
 Now = Callable[[], Awaitable[datetime]]
@@ -114,6 +114,10 @@ class SandboxChannel:
             return NotFound()
         n, text = rows[0]
         return Found(Receipt(provider_id=_sid("SM", n), status="delivered", segments=segments(text).count))
+
+    def hear(self, what: Literal["inbound", "status"], webhook: Webhook) -> Heard:
+        """Nobody calls: its phones are texted from through ``reply``. Raises NotSigned."""
+        raise NotSigned("the sandbox calls no webhook")
 
     async def messages(self, to: str | None = None, *, after: int = 0) -> list[AcceptedSms]:
         """What was accepted after number ``after``, by all phones or by ``to`` (E.164), in order of acceptance."""

@@ -2,43 +2,43 @@
 
 Rule 1: Twilio's Messages have no idempotency, so one call of ``send`` is one request: no retry, no redirect.
 Rule 2: a request that left and was not answered is InDoubt. Only a refused or never opened connection is TryLater.
-Rule 3: the SDK's logger, its exceptions and their causes carry phone numbers; none of them leaves this module.
+Rule 3: the SDK's logger, its exceptions and their causes carry phone numbers; none of them leaves ``twilio_http``.
 """
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
-from urllib.parse import urlencode
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlencode
 
-import aiohttp
-from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException  # type: ignore[import-untyped]
-from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[import-untyped]
-from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.request_validator import HMAC_SHA1, RequestValidator, get_signature_algorithm  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from activities.channels import twilio_codes
 from activities.channels.port import (
     CannotTell,
-    ChannelError,
     DeliveryReport,
     Finding,
     Found,
+    Heard,
     InboundSms,
     InDoubt,
+    Malformed,
     Misconfigured,
+    NotSigned,
     OutgoingSms,
     Receipt,
     TryLater,
     Undeliverable,
+    Webhook,
 )
+from activities.channels.twilio_http import OneRequest, number, told_apart
 
 _LONGEST_VALIDITY = timedelta(hours=10)  # 36,000 s, Twilio's own limit
 _CLOCKS_DIFFER = timedelta(minutes=1)
 _TAKEN_WITHIN = timedelta(minutes=5)
+NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 _LOOK_THROUGH = 100  # newest messages to one phone: a patient gets a few a week
 
 
@@ -79,7 +79,7 @@ class TwilioChannel:
     def __init__(self, settings: TwilioSettings, *, now: Callable[[], Awaitable[datetime]]) -> None:
         self._settings = settings
         self._now = now
-        self._http: _OneRequest | None = None
+        self._http: OneRequest | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,12 +93,14 @@ class TwilioChannel:
             await self._http.close()
             self._http = None
 
-    async def send(self, sms: OutgoingSms) -> Receipt:
+    async def send(self, sms: OutgoingSms, *, content: Mapping[str, str] | None = None) -> Receipt:
         """Ask Twilio once to text ``sms``; its queue drops the message after ``not_after``.
+
+        ``content``: what names the words in place of the text, as an approved template does.
 
         Raises Undeliverable, TryLater, InDoubt, Misconfigured.
         """
-        given: dict[str, Any] = {"to": sms.to, "body": sms.text, "status_callback": self.callback(sms.attempt)}
+        given: dict[str, Any] = {"to": sms.to, **(content or {"body": sms.text}), "status_callback": self.callback(sms.attempt)}
         if self._settings.messaging_service_sid:
             given["messaging_service_sid"] = self._settings.messaging_service_sid
         else:
@@ -111,7 +113,7 @@ class TwilioChannel:
         try:
             message = await self._client().messages.create_async(**given)
         except Exception as failure:
-            raise _told_apart(failure) from None
+            raise told_apart(failure) from None
         status = twilio_codes.status(message.status)
         if status in ("failed", "undelivered"):
             raise Undeliverable(twilio_codes.reason(message.error_code), code=message.error_code)
@@ -135,7 +137,7 @@ class TwilioChannel:
         try:
             listed = await self._client().messages.list_async(to=sms.to, limit=_LOOK_THROUGH)
         except Exception as failure:
-            error = _told_apart(failure)
+            error = told_apart(failure)
             # Nothing was sent here, so a doubtful answer to a question is only a question to ask again.
             raise (error if isinstance(error, Misconfigured | TryLater) else TryLater("no answer")) from None
         alike = [
@@ -157,6 +159,23 @@ class TwilioChannel:
         """The status webhook of one attempt."""
         joint = "&" if "?" in self._settings.callback_url else "?"
         return f"{self._settings.callback_url}{joint}{urlencode({'attempt': attempt})}"
+
+    def hear(self, what: Literal["inbound", "status"], webhook: Webhook) -> Heard:
+        """A webhook of Twilio's: a form, signed together with the address it was sent to. Raises NotSigned, Malformed."""
+        try:
+            form = dict(parse_qsl(webhook.body.decode(), keep_blank_values=True))
+        except UnicodeDecodeError:
+            form = {}
+        signature = webhook.headers.get("x-twilio-signature", "")
+        modern = webhook.headers.get("x-twilio-webhooks-signature-settings")
+        if not self.verify(webhook.url, form, signature, signature_settings=modern):
+            raise NotSigned("The signature is not the provider's; check CAIRN_PUBLIC_URL and the auth token.")
+        try:
+            if what == "inbound":
+                return Heard((self.parse_inbound(form),), NOTHING_TO_SAY, "text/xml")
+            return Heard((self.parse_status({**webhook.query, **form}),))
+        except ValueError as refused:
+            raise Malformed(str(refused)) from None
 
     def verify(self, url: str, params: Mapping[str, str], signature: str, *, signature_settings: str | None = None) -> bool:
         """Did Twilio sign this webhook?
@@ -184,7 +203,7 @@ class TwilioChannel:
         if not sid:
             raise ValueError("a status webhook without MessageSid: answer 400 and check what called it")
         status = twilio_codes.status(params.get("MessageStatus") or params.get("SmsStatus"))
-        code = _number(params.get("ErrorCode"))
+        code = number(params.get("ErrorCode"))
         final = status in ("failed", "undelivered")
         return DeliveryReport(
             attempt=params.get("attempt") or None,
@@ -192,6 +211,10 @@ class TwilioChannel:
             status=status,
             reason=twilio_codes.reason(code) if final else None,
             code=code,
+            segments=number(params.get("NumSegments")) or None,
+            cost=_cost(params.get("Price")),
+            currency=(params.get("PriceUnit") or "").upper()[:3] if params.get("Price") else "",
+            fault=twilio_codes.fault(code) if final else None,
         )
 
     def parse_inbound(self, params: Mapping[str, str]) -> InboundSms:
@@ -204,79 +227,26 @@ class TwilioChannel:
     def _client(self) -> Client:
         # Made on first use: aiohttp wants a running loop.
         if self._http is None:
-            self._http = _OneRequest(self._settings)
+            self._http = OneRequest(self._settings.connect_timeout, self._settings.answer_timeout)
         client = Client(self._settings.account_sid, self._settings.auth_token, http_client=self._http)
         client.api.base_url = self._settings.base_url
         return client
 
 
-class _TimedSession:
-    """An aiohttp session that keeps its time limits: the SDK asks with ``timeout=None``, which would lift them."""
-
-    def __init__(self, limits: aiohttp.ClientTimeout) -> None:
-        self._limits = limits
-        self._session = aiohttp.ClientSession()
-
-    async def request(self, **asked: Any) -> aiohttp.ClientResponse:
-        return await self._session.request(**(asked | {"timeout": self._limits}))
-
-    async def close(self) -> None:
-        await self._session.close()
-
-
-class _OneRequest(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
-    """The SDK's HTTP client with one timed session (its own ``timeout`` argument is never applied)."""
-
-    def __init__(self, settings: TwilioSettings) -> None:
-        # A detached logger: the SDK writes query strings, and so phone numbers, at INFO.
-        super().__init__(pool_connections=False, logger=logging.Logger("twilio.unheard", logging.CRITICAL))
-        self.session = _TimedSession(
-            aiohttp.ClientTimeout(
-                total=settings.connect_timeout + 2 * settings.answer_timeout,
-                connect=settings.connect_timeout,
-                sock_read=settings.answer_timeout,
-            )
-        )
-
-    async def request(self, *given: Any, auth: tuple[str, str] | None = None, **named: Any) -> Response:
-        if auth is not None:  # the SDK would use aiohttp's BasicAuth, which is deprecated and warns
-            signed_in = {"Authorization": aiohttp.encode_basic_auth(*auth)}
-            named["headers"] = {**(named.get("headers") or {}), **signed_in}
-        response = await super().request(*given, **named)
-        if response.status_code == 429:  # the SDK's own exception would lose the Retry-After header
-            seconds = _number((response.headers or {}).get("Retry-After"))
-            raise TryLater("throttled", after=timedelta(seconds=seconds) if seconds is not None else None)
-        return response
-
-
-def _told_apart(failure: Exception) -> ChannelError:
-    match failure:
-        case ChannelError():
-            return failure
-        case TwilioRestException() | TwilioServiceException():
-            # Where the body was not Twilio's JSON the SDK puts the HTTP status in place of a code.
-            code = _number(failure.code)
-            return twilio_codes.error(failure.status, code if code != failure.status else None)
-        case TwilioException(args=(_, Response() as response)):  # how the SDK reports a refused list
-            return twilio_codes.error(response.status_code, None)
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-            return TryLater("no connection to the provider")
-        case asyncio.TimeoutError():
-            return InDoubt("the provider did not answer in time")
-        case aiohttp.ClientError() | OSError():
-            return InDoubt("the connection broke before the answer")
-        case _:
-            return InDoubt(f"the answer could not be read ({type(failure).__name__})")
-
-
 def _receipt(message: Any) -> Receipt:
-    # A messaging service counts later and says 0 at first.
-    return Receipt(message.sid, twilio_codes.status(message.status), _number(message.num_segments) or None)
+    # A messaging service counts later and says 0 at first; the price is known when it was delivered.
+    cost = _cost(message.price)
+    unit = str(message.price_unit or "").upper()[:3] if cost is not None else ""
+    return Receipt(message.sid, twilio_codes.status(message.status), number(message.num_segments) or None, cost, unit)
 
 
-def _number(value: object) -> int | None:
-    text = str(value).strip() if value is not None else ""
-    return int(text) if text.isascii() and text.isdigit() else None
+def _cost(price: object) -> int | None:
+    """Millionths of the currency: Twilio says what it takes from the account, "-0.00750"."""
+    try:
+        cost = Decimal(str(price)) if price is not None else None
+    except InvalidOperation:
+        return None
+    return abs(int(cost * 1_000_000)) if cost is not None and cost.is_finite() and abs(cost) < 1_000_000 else None
 
 
 def _aware(moment: datetime) -> datetime:

@@ -41,6 +41,8 @@ class Metrics:
     housekeeping_faults: Counter
     housekeeping_last_run: Gauge
     audit_breaks: Gauge
+    alerts_open: Gauge
+    messages_last_looked_at: Gauge
     backup_last_success: Gauge
     build: Gauge
     registry: CollectorRegistry = field(repr=False)
@@ -80,6 +82,10 @@ class Metrics:
                 "cairn_housekeeping_last_run_timestamp_seconds", "When a housekeeping job last ended well", ["job"], registry=r
             ),
             audit_breaks=Gauge("cairn_audit_breaks", "Places at which the last check found the audit log broken", registry=r),
+            alerts_open=Gauge("cairn_alerts_open", "Alerts about messages that stand, by kind", ["kind"], registry=r),
+            messages_last_looked_at=Gauge(
+                "cairn_messages_last_looked_at_timestamp_seconds", "When the dead-man switch last compared messages", registry=r
+            ),
             backup_last_success=Gauge(
                 "cairn_backup_last_success_timestamp_seconds",
                 "When the newest verified backup was made",
@@ -117,6 +123,7 @@ class Metrics:
         self.unsettled.clear()
         self.overdue_oldest_seconds.set(0)
         self.audit_breaks.set(0)
+        self.alerts_open.clear()
 
     def names(self) -> frozenset[str]:
         """Every name that a scrape shows of these, with the suffixes that Prometheus adds."""

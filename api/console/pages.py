@@ -1,4 +1,4 @@
-"""The console: a team's day, one patient with every reason, the sandbox's phones, the numbers.
+"""The console: a team's day, one patient with every reason, pretended phones, the numbers.
 
 Rule 1: a page shows what the API shows to the same key; the key is in a cookie that no script reads and no other site sends.
 Rule 2: pages work without script and load nothing from elsewhere; what people wrote is escaped.
@@ -17,7 +17,6 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.channels.sandbox import SandboxChannel
 from api import problems
 from api.console.render import html
 from api.depends import Allowed, Language, Parts, Session, caller_of, now_of
@@ -25,7 +24,7 @@ from api.parts import ApiParts
 from api.problems import Problem, not_found
 from api.routes.messages import opened, timeline_line
 from api.routes.overview import overview
-from api.routes.sandbox import sandbox_of
+from api.routes.sandbox import phones_of, text_us
 from api.routes.worklist import worklist
 from api.showing.patients import Showing, brief
 from api.showing.tasks import show_tasks
@@ -161,7 +160,7 @@ async def overview_page(caller: OverviewPage, session: Session, parts: Parts) ->
 
 @router.get("/phones")
 async def phones_page(caller: PhonesPage, parts: Parts) -> HTMLResponse:
-    """The sandbox's phones, the one that was texted last on top."""
+    """Pretended phones, the one that was texted last on top."""
     return html("phones.html", caller=caller, phones=await _phones(parts), chosen=None, talk=[])
 
 
@@ -179,14 +178,13 @@ async def phone_texts(caller: PhonesPage, request: Request, parts: Parts, token:
     sent = parse_qs((await request.body()).decode(errors="replace")).get("text", [""])[0].strip()[:1600]
     number = _number(await _phones(parts), token)
     if sent:
-        await parts.inbox.take(await sandbox_of(parts).reply(number, sent))
+        await text_us(parts, number, sent)
     return RedirectResponse(f"/phones/{token}#last", 303)
 
 
 async def _phones(parts: ApiParts) -> list[dict[str, Any]]:
-    channel: SandboxChannel = sandbox_of(parts)
     phones: dict[str, dict[str, Any]] = {}
-    for sms in await channel.messages():
+    for sms in await phones_of(parts).messages():
         count = phones.pop(sms.to, {"count": 0})["count"]
         token = parts.vault.token("phone page", sms.to).hex()
         phones[sms.to] = {"number": sms.to, "token": token, "last": sms.text, "at": sms.accepted_at, "count": count + 1}
@@ -201,11 +199,11 @@ def _number(phones: list[dict[str, Any]], token: str) -> str:
 
 
 async def _talk(parts: ApiParts, number: str) -> list[dict[str, Any]]:
-    channel = sandbox_of(parts)
+    pretended = phones_of(parts)
 
     def said() -> Iterator[dict[str, Any]]:
         yield from ({"mine": False, "text": sms.text, "at": sms.accepted_at} for sms in held)
         yield from ({"mine": True, "text": reply.text, "at": reply.at} for reply in replies)
 
-    held, replies = await channel.messages(number), await channel.replies(number)
+    held, replies = await pretended.messages(number), await pretended.replies(number)
     return sorted(said(), key=lambda one: one["at"])

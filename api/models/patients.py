@@ -157,6 +157,7 @@ class PersonIn(
     phone: str = ""
     carer_phone: str = ""
     carer_name: str = ""
+    sms_consent: bool | None = None
     language: str = Field(default="", max_length=20)
     timezone: str = Field(default="", max_length=60)
     country: str = ""

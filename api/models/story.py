@@ -33,6 +33,11 @@ _TEXT = {
     "reason": "",
     "settled": "2025-03-14T01:00:02Z",
     "who": "patient",
+    "channel": "twilio",
+    "arrived": "delivered",
+    "segments": 1,
+    "cost": 7900,
+    "currency": "USD",
 }
 _AHEAD = {
     "day": "2025-06-13",
@@ -78,7 +83,8 @@ class MessageOut(Model, json_schema_extra=example(**_TEXT)):
     """An SMS. ``who``: patient, carer or on_call.
 
     ``status``: what became of it (handed, unknown, failed, dropped ...), or received; ``reason``: a code where it failed;
-    ``settled``: since when that is known.
+    ``settled``: since when that is known. Of one that went out: ``channel``; ``arrived``: what its provider said last (sent,
+    delivered, read, undelivered ...); ``segments``, and ``cost`` in millionths of ``currency``, where the provider says so.
     """
 
     at: Moment
@@ -89,6 +95,11 @@ class MessageOut(Model, json_schema_extra=example(**_TEXT)):
     reason: str
     settled: Moment | None
     who: str
+    channel: str
+    arrived: str
+    segments: int | None
+    cost: int | None
+    currency: str
 
 
 class MessagesOut(Model, json_schema_extra=example(items=[_TEXT], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):

@@ -15,6 +15,7 @@ from api.models.places import HolidayIn, HolidayOut, HolidaysOut, ImportIn, Impo
 from api.problems import Problem, not_found, unusable
 from api.writing import Writes
 from records.callers import Caller
+from records.contact_rules import NetworkRules
 from records.holidays import Holidays, UnknownCalendar, published_days
 from records.tables import Holiday
 
@@ -44,6 +45,7 @@ async def put_day(
     async with writing.parts.database.begin() as session:
         await _theirs(session, caller, calendar)
         await Holidays(session).put(calendar, day, working=body.working, name=body.name)
+        await NetworkRules(session).calendar_changed(calendar)
         await stored(session, AT_ONCE)
     return HolidayOut(day=day, working=body.working, name=body.name)
 
@@ -57,6 +59,7 @@ async def delete_day(caller: Annotated[Caller, may("holidays.write")], writing: 
         if row is None:
             raise not_found()
         await session.delete(row)
+        await NetworkRules(session).calendar_changed(calendar)
 
 
 @router.post("/{calendar}", summary="Take over a country's holidays")
@@ -72,6 +75,7 @@ async def take_over(
     async with writing.parts.database.begin() as session:
         await _theirs(session, caller, calendar)
         took = await Holidays(session).take_over(calendar, days, overwrite=body.overwrite)
+        await NetworkRules(session).calendar_changed(calendar)
         await stored(session, AT_ONCE)
     return ImportOut(added=took.added, kept=took.kept, replaced=took.replaced)
 

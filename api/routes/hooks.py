@@ -1,83 +1,98 @@
-"""Webhooks of the SMS provider, signed by it.
+"""Webhooks of the providers that carry texts, signed by them.
 
-Rule: what is not signed as it must be is refused before it is read; nothing in an answer tells whether a number is known here.
+Rule 1: what is not signed as it must be is refused before it is read; nothing in an answer tells whether a number or a message
+        is known here.
+Rule 2: a webhook may come twice, late and out of order, and be played back by a stranger: it changes nothing the second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, cast
-from urllib.parse import parse_qsl
+import re
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from activities.channels.port import DeliveryReport, InboundSms
+from activities.channels.port import DeliveryReport, Heard, Malformed, NotSigned, Webhook
 from api.depends import Parts
 from api.parts import ApiParts
 from api.problems import Problem, unusable
 
-router = APIRouter(prefix="/hooks/twilio", tags=["webhooks"])
+router = APIRouter(prefix="/hooks/{channel}", tags=["webhooks"])
 
-LONGEST_BODY = 64_000  # bytes
-NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
-
-
-class _Signed(Protocol):
-    """A channel whose provider signs what it sends."""
-
-    def verify(self, url: str, params: Mapping[str, str], signature: str, *, signature_settings: str | None = None) -> bool: ...
-    def parse_inbound(self, params: Mapping[str, str]) -> InboundSms: ...
-    def parse_status(self, params: Mapping[str, str]) -> DeliveryReport: ...
+LONGEST_BODY = 64 * 1024  # bytes
+#: What providers call their messages, and we our tries.
+ID = re.compile(r"[A-Za-z0-9._:@+/=|-]{1,80}")
 
 
 @router.post(
     "/inbound",
-    summary="An SMS came in (Twilio)",
+    summary="A text came in",
     response_class=Response,
-    responses={200: {"content": {"text/xml": {"example": NOTHING_TO_SAY}}}},
+    responses={200: {"content": {"text/xml": {"example": "<Response></Response>"}}}},
 )
-async def inbound(request: Request, parts: Parts) -> Response:
+async def inbound(request: Request, parts: Parts, channel: str) -> Response:
     """Stored for everybody whose phone it came from."""
-    channel, form = await _verified(request, parts)
-    try:
-        sms = channel.parse_inbound(form)
-    except ValueError as refused:
-        raise _malformed(refused) from None
-    await parts.inbox.take(sms)
-    return Response(NOTHING_TO_SAY, media_type="text/xml")
+    return _answer(await _heard(request, parts, channel, "inbound"), 200)
 
 
-@router.post("/status", summary="What became of an SMS (Twilio)", status_code=204)
-async def status(request: Request, parts: Parts) -> Response:
+@router.post("/status", summary="What became of a text", status_code=204)
+async def status(request: Request, parts: Parts, channel: str) -> Response:
     """A text that did not arrive becomes an event of its patient."""
-    channel, form = await _verified(request, parts)
-    try:
-        report = channel.parse_status({**dict(request.query_params), **form})
-    except ValueError as refused:
-        raise _malformed(refused) from None
-    await parts.inbox.report(report)
-    return Response(status_code=204)
+    return _answer(await _heard(request, parts, channel, "status"), 204)
 
 
-async def _verified(request: Request, parts: ApiParts) -> tuple[_Signed, dict[str, str]]:
-    if parts.channel.name != "twilio":
+async def _heard(request: Request, parts: ApiParts, channel: str, what: Literal["inbound", "status"]) -> Heard:
+    if channel not in parts.channels:
         raise Problem(403, "This installation has no such provider.")
-    body = await request.body()
-    if len(body) > LONGEST_BODY:
-        raise Problem(413, "This is longer than any webhook.")
+    webhook = Webhook(_as_called(request, parts), dict(request.query_params), dict(request.headers), await _body(request))
     try:
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-    except UnicodeDecodeError:
-        form = {}
-    channel = cast(_Signed, parts.channel)
-    base = parts.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    url = base + request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    signature = request.headers.get("x-twilio-signature", "")
-    settings = request.headers.get("x-twilio-webhooks-signature-settings")
-    if not channel.verify(url, form, signature, signature_settings=settings):
-        raise Problem(403, "The signature is not the provider's; check CAIRN_PUBLIC_URL and the auth token.")
-    return channel, form
+        heard = parts.channels[channel].hear(what, webhook)
+    except NotSigned as refused:
+        raise Problem(403, str(refused)) from None
+    except Malformed as refused:
+        raise _odd(str(refused)) from None
+    for told in heard.told:
+        if not ID.fullmatch(told.provider_id):
+            raise _odd("the id of the message is no id")
+    for told in heard.told:
+        if not isinstance(told, DeliveryReport):
+            await parts.inbox.take(told)
+        elif told.attempt is None or ID.fullmatch(told.attempt):
+            await parts.reports.take(told, channel=channel)
+    return heard
 
 
-def _malformed(refused: ValueError) -> Problem:
-    return unusable("body", str(refused), "see what called this address")
+async def _body(request: Request) -> bytes:
+    """Read once, and no further than a webhook goes. Raises Problem 413."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_BODY:
+            raise Problem(413, "This is longer than any webhook.")
+    return bytes(body)
+
+
+def _as_called(request: Request, parts: ApiParts) -> str:
+    """The address as the provider called and signed it: ours as it is known outside, whatever a proxy made of it."""
+    base = parts.public_url.rstrip("/")
+    if not base:
+        scheme, host = request.url.scheme, request.url.netloc
+        if parts.trust_forwarded:  # the nearest proxy, which is ours, writes last
+            scheme = _last(request.headers.get("x-forwarded-proto")) or scheme
+            host = _last(request.headers.get("x-forwarded-host")) or host
+        base = f"{scheme}://{host}"
+    return base + request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _last(header: str | None) -> str:
+    return (header or "").rpartition(",")[2].strip()
+
+
+def _odd(why: str) -> Problem:
+    return unusable("body", why, "see what called this address")
+
+
+def _answer(heard: Heard, empty: int) -> Response:
+    if not heard.answer:
+        return Response(status_code=empty)
+    return Response(heard.answer, media_type=heard.answer_type)

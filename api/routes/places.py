@@ -13,6 +13,7 @@ from api.models.places import Kind, PlaceChange, PlaceIn, PlaceOut, PlacePage
 from api.problems import Problem, not_found, unusable
 from api.writing import Writes
 from records.callers import Caller
+from records.contact_rules import NetworkRules
 from records.places import PARENTS, Places, Subtree
 from records.tables import Organisation
 
@@ -84,10 +85,13 @@ async def change_place(
         sent = await once(writing, session)
         if sent.made is None:
             as_read(writing.if_match, place.version)
+            before = (place.calendar, place.network_id, place.parent_id)
             if body.parent != place.parent_id:
                 await Places(session).hang(place, await _parent(session, under, place.kind, body.parent))
             _write(place, body)
             place.version += 1
+            if before != (place.calendar, place.network_id, place.parent_id):
+                await NetworkRules(session).place_changed(before[1], place.network_id)
             sent.note(place.id)
     writing.parts.keys.forget()
     response.headers["ETag"] = etag(place.version)

@@ -1,4 +1,4 @@
-"""The sandbox's phones: what they were sent, and texting us from them; only where the sandbox channel is used."""
+"""Pretended phones: what they were sent, and texting us from them; only where the sandbox or the fake Twilio is used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from activities.channels.phones import Phones
 from activities.channels.sandbox import SandboxChannel
 from api.depends import Parts, may
 from api.models.base import Model, Moment, example
@@ -27,7 +28,7 @@ _SMS = {
 
 
 class SandboxMessage(Model, json_schema_extra=example(**_SMS)):
-    """An SMS on a phone. ``n`` counts up; give the last one as ``since``."""
+    """An SMS on a phone. ``n`` counts up; give the last one as ``since``. ``key``: empty where the provider does not know it."""
 
     n: int
     to: str
@@ -50,24 +51,33 @@ class ReplyIn(Model, json_schema_extra={"examples": [{"from": "+8613812345678", 
 
 
 class ReplyOut(Model, json_schema_extra=example(known=True)):
-    """``known``: whose phone it is, is known here."""
+    """``known``: whose phone it is, is known here; null where the provider told our webhook by itself."""
 
-    known: bool
-
-
-def sandbox_of(parts: ApiParts) -> SandboxChannel:
-    """The sandbox. Raises Problem 409 where messages really go out."""
-    if not isinstance(parts.channel, SandboxChannel):
-        raise Problem(409, "This installation sends through a real provider; set CAIRN_CHANNEL=sandbox to play with phones.")
-    return parts.channel
+    known: bool | None
 
 
-@router.get("/messages", summary="SMS that the sandbox's phones hold")
+def phones_of(parts: ApiParts) -> Phones:
+    """The pretended phones. Raises Problem 409 where messages really go out."""
+    if parts.phones is not None:
+        return parts.phones
+    for channel in parts.channels:
+        if isinstance(channel, SandboxChannel):
+            return channel
+    raise Problem(409, "This installation sends through a real provider; set CAIRN_CHANNEL=sandbox to play with phones.")
+
+
+async def text_us(parts: ApiParts, from_: str, text: str) -> bool | None:
+    """A phone texts us, the way of a provider's inbound webhook; whether its number is known here, where that is told."""
+    inbound = await phones_of(parts).reply(from_, text)
+    return bool((await parts.inbox.take(inbound)).patients) if inbound is not None else None
+
+
+@router.get("/messages", summary="SMS that pretended phones hold")
 async def list_messages(
     caller: Annotated[Caller, may("sandbox.use")], parts: Parts, since: Annotated[int, Query(ge=0, lt=2**63)] = 0
 ) -> SandboxMessages:
     """Everything accepted after number ``since``."""
-    held = ((int(sms.sid[2:], 16), sms) for sms in await sandbox_of(parts).messages(after=since))
+    held = ((int(sms.sid[2:], 16), sms) for sms in await phones_of(parts).messages(after=since))
     return SandboxMessages(
         items=[SandboxMessage(n=n, to=sms.to, text=sms.text, at=sms.accepted_at, key=sms.key) for n, sms in held]
     )
@@ -76,5 +86,4 @@ async def list_messages(
 @router.post("/replies", summary="A phone texts us")
 async def reply(caller: Annotated[Caller, may("sandbox.use")], parts: Parts, body: ReplyIn) -> ReplyOut:
     """Goes the way of a provider's inbound webhook."""
-    taken = await parts.inbox.take(await sandbox_of(parts).reply(body.from_, body.text))
-    return ReplyOut(known=bool(taken.patients))
+    return ReplyOut(known=await text_us(parts, body.from_, body.text))

@@ -41,4 +41,9 @@ def message(text: Text) -> MessageOut:
         reason=text.reason,
         settled=text.settled,
         who=text.who,
+        channel=text.channel,
+        arrived=text.arrived,
+        segments=text.segments,
+        cost=text.cost,
+        currency=text.currency,
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from pathways.engine.commands import Reason
 from pathways.engine.plan import Text
-from pathways.language import source
+from pathways.language import source, wording
 
 FALLBACK = "en"
 
@@ -31,8 +31,9 @@ def texts() -> Mapping[str, Any]:
 
 
 def in_language(text: Text, language: str) -> str:
-    """The text in ``language``, else in English, else in any."""
-    return text.get(language) or text.get(FALLBACK) or next(iter(text.values()), "")
+    """The text in ``language``, else in the nearest that it has: one rule for texts and screens (``Frames.order``)."""
+    found: str = wording.in_language(text, language)
+    return found
 
 
 def word(section: str, code: str, language: str) -> str:
@@ -88,8 +89,10 @@ def inputs(values: Mapping[str, object], language: str) -> str:
 
 
 def _parts(reason: Reason, language: str, titles: Titles) -> _Filled:
+    spoken = wording.shipped_frames().nearest(language)
+
     def called(pathway: str, version: str, service: str) -> str:
-        return titles(pathway, version, service).get(language) or word("words", service, language)
+        return titles(pathway, version, service).get(spoken) or word("words", service, language)
 
     detail = {name: word(_section(str(code)), str(code), language) for name, code in reason.detail.items()}
     if "with" in detail and "of" in detail:  # a service of another pathway

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pathways.drawing.svg import LINE, QUIET, Sheet, tone
 from pathways.engine.plan import Pathway, Service, Text
+from pathways.language.wording import in_language
 
 YEAR = 365
 LEFT, RIGHT, TOP, LANE, GAP = 250.0, 30.0, 92.0, 30.0, 22.0
@@ -75,7 +76,7 @@ def marks(pathway: Pathway, service: Service, tag: str | None, language: str = "
 
 def calendar_strip(pathway: Pathway, language: str = "en") -> str:
     """The drawing, as SVG text. ``language``: en or zh-Hans; titles fall back to English."""
-    words = _WORDS.get(language, _WORDS["en"])
+    words = in_language(_WORDS, language)
     tags: list[str | None] = list(pathway.tags) or [None]
     services = [one for one in pathway.services.values() if any(True for _ in marks(pathway, one, tags[0]))]
     of_tag = {tag: [mark for one in services for mark in marks(pathway, one, tag, language)] for tag in tags}
@@ -141,4 +142,5 @@ def _x(day: int) -> float:
 
 def said(texts: Text, language: str) -> str:
     """The text in ``language``, or in English, or in whatever there is."""
-    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
+    found: str = in_language(texts, language)
+    return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathways.drawing.calendar import said
 from pathways.drawing.svg import INK, LINE, MONOSPACE, QUIET, Sheet, tone
 from pathways.engine.plan import Decision, Pathway, Service, Table
+from pathways.language.wording import in_language
 
 COLUMNS = {"service": (16.0, 250.0), "table": (326.0, 470.0), "decision": (872.0, 300.0), "then": (1230.0, 310.0)}
 WIDTH, TOP = 1556.0, 96.0
@@ -75,7 +76,7 @@ class Box:
 
 def pathway_map(pathway: Pathway, language: str = "en") -> str:
     """The drawing, as SVG text. ``language``: en or zh-Hans; titles fall back to English."""
-    drawing = _Map(pathway, language, _WORDS.get(language, _WORDS["en"]))
+    drawing = _Map(pathway, language, in_language(_WORDS, language))
     return drawing.drawn()
 
 

@@ -13,13 +13,12 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
-from pathways.engine import calendar, contacts, life, marks, merging, referrals, refills, visits
+from pathways.engine import calendar, contacts, life, marks, merging, referrals, refills, useful, visits
 from pathways.engine.plan import Escalation, Pathway, Reminder, Service, TaskSpec
 from pathways.engine.state import Occurrence, Referral, Supply
 from pathways.engine.turn import Turn, times
 
 STILL_DUE_EVERY = timedelta(days=30)
-LATE_REMINDER = timedelta(days=3)  # a text about a missed day is of no use later
 
 
 class Item(NamedTuple):
@@ -70,11 +69,11 @@ def _first_service(turn: Turn) -> Item | None:
 
 
 def _each_service(turn: Turn) -> Iterator[Item]:
-    tag, reach, zone, courses = turn.worst_tag, turn.state.reach, turn.timezone, turn.state.courses
+    tag, reach, zone, rules, courses = turn.worst_tag, turn.state.reach, turn.timezone, turn.plan.contact, turn.state.courses
     for one in turn.kept("ahead", turn.dues, _stand_for_themselves, turn):
         course = courses[one.pathway.name]
         occurrence = course.services[one.service.name]
-        now = (one, tag, reach, zone, course.begun_on, occurrence.day, occurrence.due, occurrence.since, occurrence.marks)
+        now = (one, tag, reach, zone, rules, course.begun_on, occurrence.day, occurrence.due, occurrence.since, occurrence.marks)
         first = turn.kept(one.name, now, _first_of_one, turn, one, occurrence, tag)
         if first is not None:
             yield first
@@ -132,7 +131,9 @@ def _reminders(turn: Turn, one: _One, occurrence: Occurrence) -> Iterator[Item]:
         if made and (mark in made or marks.skipped(mark) in made):
             continue
         day = expected + timedelta(days=reminder.offset)
-        at = _contact(turn, day)
+        at = useful.reminds_at(turn, expected, reminder.offset)
+        if at < occurrence.since:  # the day before a quiet one has passed: on its own day, and it is said why not
+            at = max(at, _contact(turn, day))
         came = begun_on is not None and day <= begun_on + visits.COMPLETES_WITHIN  # only readings are missing, not the patient
         if at >= occurrence.since and not came:
             yield Item(at, partial(_remind, one, mark, reminder, expected))
@@ -140,12 +141,13 @@ def _reminders(turn: Turn, one: _One, occurrence: Occurrence) -> Iterator[Item]:
 
 def _remind(one: _One, mark: str, reminder: Reminder, expected: date, turn: Turn) -> None:
     turn.mark(*one.name, mark)
-    last_day = expected if reminder.offset <= 0 else expected + timedelta(days=reminder.offset) + LATE_REMINDER
-    if turn.today > last_day:
+    later = [other.offset for other in one.service.remind] + [other.after.on(turn.worst_tag) for other in one.service.if_missed]
+    until = useful.of_reminder(turn, expected, reminder.offset, (other for other in later if other > reminder.offset))
+    if turn.now >= until:
         template = {"template": reminder.send}
         turn.because("not_sent", pathway=one.pathway.name, service=one.service.name, held_back="too_late", detail=template)
         return
-    contacts.say(turn, one.pathway.name, reminder.send, day=expected)
+    contacts.say(turn, one.pathway.name, reminder.send, day=expected, until=until)
 
 
 def _escalations(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
@@ -193,7 +195,9 @@ def _escalate(one: _One, mark: str, escalation: Escalation, expected: date, turn
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway, service=service)
     if escalation.send is not None:
-        contacts.say(turn, pathway, escalation.send, day=expected)
+        others = (expected + timedelta(days=other.after.on(turn.worst_tag)) for other in one.service.if_missed)
+        until = useful.of_missed(turn, turn.today, others)
+        contacts.say(turn, pathway, escalation.send, day=expected, until=until)
     if escalation.mark == "unreachable":
         life.lost(turn)
 

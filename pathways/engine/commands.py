@@ -34,13 +34,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """Text somebody now. Several parts make one message. After ``not_after`` it is of no use and is dropped."""
+    """Text somebody now. Several parts make one message. After ``not_after`` it is of no use and is dropped.
+
+    ``priority``, where room or credit is short: 1 safety, 2 the worst tag, 3 the next, 4 the others.
+    """
 
     key: str
     to: Recipient
     parts: tuple[Part, ...]
     not_after: datetime
     urgent: bool = False
+    priority: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ class RetractMessage:
     key: str
     why: str
     parts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """What ``SendMessage`` with this key says did not arrive one way: hand it over once more, another way."""
+
+    key: str
+    urgent: bool = False
+    priority: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,7 @@ class CancelRefill:
 Command = (
     SendMessage
     | RetractMessage
+    | SendAgain
     | OpenTask
     | CloseTask
     | BookVisit

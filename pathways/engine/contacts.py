@@ -4,39 +4,74 @@ Rule 1: nothing is sent to someone who has died, withdrawn, moved away, or is in
 Rule 2: what holds a message back is always said.
 Rule 3: who cannot be texted is called instead: no phone and *STOP* end texts, never care.
 Rule 4: the weekly cap is for what we begin; an answer about the patient's own referral or refill is never held back by it.
+Rule 5: what did not go out in its hours goes at the next, as long as it is of use (useful.py); what is not is dropped.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pathways.engine import calendar
-from pathways.engine.commands import Part, Recipient, SendMessage
+from pathways.engine import calendar, useful
+from pathways.engine.commands import Part, Recipient, RetractMessage, SendMessage
+from pathways.engine.events import TextKind
 from pathways.engine.plan import Role, TaskSpec
-from pathways.engine.state import Told, Waiting
+from pathways.engine.state import Told, Waiting, changed
 from pathways.engine.turn import Turn
 
 URGENT_FOR = timedelta(hours=6)
 ON_CALL_ALERT = "on_call_alert"  # worded by the network, not by a pathway
 
 
-def say(turn: Turn, pathway: str, template: str, *, day: date | None = None, about: str | None = None) -> None:
-    """Text the patient: at once where it is urgent or the hour is decent, else when the hour is."""
-    waiting = Waiting(at=turn.now, pathway=pathway, template=template, day=day, about=about)
-    if not may_be_texted(turn, urgent=_is_urgent(turn, waiting)):
-        turn.because("not_sent", pathway=pathway, held_back=turn.state.life, detail={"template": template})
-        return
-    if _is_urgent(turn, waiting) or calendar.is_decent(turn.now, turn.timezone, turn.plan.contact):
+def say(
+    turn: Turn,
+    pathway: str,
+    template: str,
+    *,
+    day: date | None = None,
+    about: str | None = None,
+    kind: TextKind = "reminders",
+    until: datetime | None = None,
+) -> None:
+    """Text the patient: at once where it is urgent or the hour is decent, else when the hour is.
+
+    ``kind``: which the patient may refuse; ``until``: from then on it is of no use (None: as ``useful`` has it).
+    """
+    last = useful.from_now_on(turn) if until is None else until
+    _say(turn, Waiting(turn.now, pathway, template, day, about, until=last, kind=kind))
+
+
+def _say(turn: Turn, waiting: Waiting) -> None:
+    urgent = _is_urgent(turn, waiting)
+    if not may_be_texted(turn, urgent=urgent):
+        _not_sent(turn, waiting, turn.state.life)
+    elif not urgent and useful.kind_of(waiting) in turn.state.refused:
+        _not_wanted(turn, waiting)
+    elif urgent or calendar.is_decent(turn.now, turn.timezone, turn.plan.contact):
         turn.outbox.append(waiting)
+    else:
+        _wait(turn, waiting)
+
+
+def _wait(turn: Turn, waiting: Waiting, *, after: datetime | None = None) -> None:
+    """Until the next decent moment after ``after``, or now: unless it is of no use by then."""
+    moment = calendar.next_contact(turn.state.patient, after or turn.now, turn.timezone, turn.plan.contact)
+    if moment is None or (waiting.until is not None and moment >= waiting.until):
+        _not_sent(turn, waiting, "too_late")
         return
-    _wait(turn, replace(waiting, key=turn.key("waiting")))
+    waiting = changed(waiting, at=moment, key=waiting.key or turn.key("waiting"))
+    turn.state.waiting = (*turn.state.waiting, waiting)
+    quiet = calendar.is_quiet(turn.today, turn.plan.contact)
+    turn.because(
+        "message_waits",
+        pathway=waiting.pathway,
+        key=waiting.key,
+        held_back="quiet_day" if quiet else "quiet_hours",
+        detail={"template": waiting.template},
+    )
 
 
-def _wait(turn: Turn, waiting: Waiting) -> None:
-    turn.state.waiting = (*turn.state.waiting, replace(waiting, at=_next_decent(turn)))
-    template = {"template": waiting.template}
-    turn.because("message_waits", pathway=waiting.pathway, key=waiting.key, held_back="quiet_hours", detail=template)
+def _not_sent(turn: Turn, waiting: Waiting, why: str) -> None:
+    turn.because("not_sent", pathway=waiting.pathway, held_back=why, detail={"template": waiting.template})
 
 
 def may_be_texted(turn: Turn, *, urgent: bool) -> bool:
@@ -50,12 +85,57 @@ def due(turn: Turn) -> list[Waiting]:
 
 
 def release(turn: Turn, waiting: Waiting) -> None:
-    """The hour has come; it waits again where the patient's time zone has changed meanwhile."""
+    """The hour has come; it waits again where zone or rules have changed meanwhile, and is dropped where it is of no use."""
     turn.state.waiting = tuple(w for w in turn.state.waiting if w.key != waiting.key)
-    if calendar.is_decent(turn.now, turn.timezone, turn.plan.contact):
+    if not useful.is_still_so(turn, waiting):
+        _not_sent(turn, waiting, "no_longer_so")
+    elif waiting.until is not None and turn.now >= waiting.until:
+        _not_sent(turn, waiting, "too_late")
+    elif calendar.is_decent(turn.now, turn.timezone, turn.plan.contact):
         turn.outbox.append(waiting)
     else:
         _wait(turn, waiting)
+
+
+def zone_changed(turn: Turn, came_from: str) -> None:
+    """What waits goes at the first decent moment where the patient lives now; what was planned by the clock stays by the clock."""
+    zone, rules, state = turn.timezone, turn.plan.contact, turn.state
+    if zone == came_from:
+        return
+    decent = calendar.is_decent(turn.now, zone, rules)
+    moment = turn.now if decent else calendar.next_contact(state.patient, turn.now, zone, rules)
+    if moment is not None:
+        state.waiting = tuple(changed(waiting, at=moment) for waiting in state.waiting)
+    for name, course in state.courses.items():
+        services = {of: changed(one, since=calendar.moved(one.since, came_from, zone)) for of, one in course.services.items()}
+        turn.course(name, services=services)
+
+
+def say_again(turn: Turn, key: str) -> None:
+    """The message with this key did not go out in its hours: what of it is still of use goes at the next ones."""
+    unsent = [told for told in turn.state.told if told.key == key]
+    turn.state.told = tuple(told for told in turn.state.told if told.key != key)
+    again = [Waiting(turn.now, t.pathway, t.template, t.day, t.about, until=t.until, kind=t.kind) for t in unsent]
+    routine = [waiting for waiting in again if not _is_urgent(turn, waiting)]
+    if again and not routine:  # it was for hours, and they are over
+        call_instead(turn, again[0].pathway, again[0].template, "too_late", urgent=True)
+    elif routine:
+        _not_texted(turn, calendar.local_day(unsent[0].not_after, turn.timezone))
+    for waiting in routine:
+        if not useful.is_still_so(turn, waiting):
+            _not_sent(turn, waiting, "no_longer_so")
+        elif waiting.until is None or turn.now >= waiting.until:
+            _not_sent(turn, waiting, "too_late")
+        else:
+            _say(turn, waiting)
+
+
+def _not_texted(turn: Turn, day: date) -> None:
+    """What did not go out does not count against the week."""
+    days = list(turn.state.texted)
+    if day in days:
+        days.remove(day)
+        turn.state.texted = tuple(days)
 
 
 def flush(turn: Turn) -> None:
@@ -78,7 +158,8 @@ def alert(turn: Turn, role: Role, *, pathway: str = "", about: str | None = None
         turn.because("on_call_told", pathway=pathway, held_back="told_just_now", detail={"role": role})
         return
     key = turn.key(f"message/{turn.today.isoformat()}/on_call")
-    turn.emit(SendMessage(key, "on_call", (Part("", ON_CALL_ALERT, about=about),), turn.now + URGENT_FOR, urgent=True))
+    part = Part("", ON_CALL_ALERT, about=about)
+    turn.emit(SendMessage(key, "on_call", (part,), turn.now + URGENT_FOR, urgent=True, priority=1))
     turn.because("on_call_told", pathway=pathway, key=key, detail={"role": role})
 
 
@@ -93,6 +174,31 @@ def start(turn: Turn) -> None:
     """START: texts again."""
     turn.state.opted_out = False
     turn.because("opted_in")
+
+
+def choose(turn: Turn, refused: tuple[TextKind, ...]) -> None:
+    """The patient says which kinds of text they do not want: nothing of them goes out from now on, nor what waits of them."""
+    state = turn.state
+    state.refused = tuple(sorted(set(refused)))
+    turn.because("texts_chosen", detail={"refused": ", ".join(state.refused)})
+    waits = [w for w in state.waiting if useful.kind_of(w) in state.refused and not _is_urgent(turn, w)]
+    state.waiting = tuple(w for w in state.waiting if w not in waits)
+    for waiting in waits:
+        _not_wanted(turn, waiting)
+    planned = [told for told in state.told if useful.kind_of(told) in state.refused and not _is_urgent(turn, told)]
+    state.told = tuple(told for told in state.told if told not in planned)
+    for key in dict.fromkeys(told.key for told in planned if told.not_after >= turn.now):
+        parts = tuple((told.pathway, told.template) for told in planned if told.key == key)
+        turn.emit(RetractMessage(key, "not_wanted", parts if any(told.key == key for told in state.told) else ()))
+        turn.because("message_retracted", key=key, detail={"template": ", ".join(template for _, template in parts)})
+
+
+def _not_wanted(turn: Turn, waiting: Waiting) -> None:
+    """The patient refused its kind: about their own referral or refill they are called, of a reminder they have only no text."""
+    if useful.kind_of(waiting) == "reminders":
+        _not_sent(turn, waiting, "not_wanted")
+    else:
+        call_instead(turn, waiting.pathway, waiting.template, "not_wanted")
 
 
 def call_instead(turn: Turn, pathway: str, what: str, why: str, *, urgent: bool = False) -> None:
@@ -113,10 +219,10 @@ def cannot_text(turn: Turn) -> str:
 
 def _send_routine(turn: Turn, routine: list[Waiting]) -> None:
     last_moment = calendar.at_local(turn.today, turn.plan.contact.closes, turn.timezone)
-    templates = ", ".join(dict.fromkeys(w.template for w in routine))
-    if turn.present > last_moment:
-        turn.because("not_sent", pathway=routine[0].pathway, held_back="too_late", detail={"template": templates})
+    if turn.present > last_moment:  # nobody woke us in time
+        _send_late(turn, routine)
         return
+    templates = ", ".join(dict.fromkeys(w.template for w in routine))
     if why := cannot_text(turn):
         call_instead(turn, routine[0].pathway, templates, why)
         return
@@ -135,8 +241,21 @@ def _send_routine(turn: Turn, routine: list[Waiting]) -> None:
     _send(turn, routine, not_after=last_moment, urgent=False)
 
 
+def _send_late(turn: Turn, routine: list[Waiting]) -> None:
+    """Its hours had passed before we came to it: it waits for the next ones, if it is of use then."""
+    for waiting in routine:
+        if waiting.until is None or turn.present >= waiting.until:
+            _not_sent(turn, waiting, "too_late")
+        elif calendar.is_decent(turn.present, turn.timezone, turn.plan.contact):
+            again = changed(waiting, at=turn.present, key=waiting.key or turn.key("waiting"))
+            turn.state.waiting = (*turn.state.waiting, again)
+        else:
+            _wait(turn, waiting, after=turn.present)
+
+
 def _send(turn: Turn, said: list[Waiting], *, not_after: datetime, urgent: bool) -> None:
-    parts = tuple(dict.fromkeys(Part(w.pathway, w.template, w.day, w.about, _version(turn, w)) for w in said))
+    once = {(w.pathway, w.template, w.day, w.about): w for w in said}
+    parts = tuple(Part(w.pathway, w.template, w.day, w.about, _version(turn, w)) for w in once.values())
     if why := cannot_text(turn):  # only urgent ones come this far without a phone
         call_instead(turn, said[0].pathway, said[0].template, why, urgent=True)
         return
@@ -145,9 +264,11 @@ def _send(turn: Turn, said: list[Waiting], *, not_after: datetime, urgent: bool)
         recipients.append("carer")
     for to in recipients:
         key = turn.key(f"message/{turn.today.isoformat()}/{to}")
-        turn.emit(SendMessage(key, to, parts, not_after, urgent))
-        unsent = tuple(told for told in turn.state.told if told.not_after >= turn.now)
-        turn.state.told = unsent + tuple(Told(key, p.pathway, p.template, not_after, p.day, p.about) for p in parts)
+        turn.emit(SendMessage(key, to, parts, not_after, urgent, 1 if urgent else turn.priority))
+        unsent = tuple(told for told in turn.state.told if max(told.not_after, told.until or told.not_after) >= turn.now)
+        turn.state.told = unsent + tuple(
+            Told(key, w.pathway, w.template, not_after, w.day, w.about, w.until, w.kind) for w in once.values()
+        )
         turn.because(
             "message_sent",
             pathway=said[0].pathway,
@@ -168,15 +289,6 @@ def _version(turn: Turn, waiting: Waiting) -> str:
     return pathway.version if pathway else ""
 
 
-def _is_urgent(turn: Turn, waiting: Waiting) -> bool:
+def _is_urgent(turn: Turn, waiting: Waiting | Told) -> bool:
     pathway = turn.pathway(waiting.pathway)
     return pathway is not None and waiting.template in pathway.urgent_messages
-
-
-def _next_decent(turn: Turn) -> datetime:
-    rules, state = turn.plan.contact, turn.state
-    moment = calendar.contact_moment(state.patient, turn.today, turn.timezone, rules)
-    opening = calendar.at_local(turn.today, rules.opens, turn.timezone)
-    if turn.now < opening:
-        return moment
-    return calendar.contact_moment(state.patient, turn.today + timedelta(days=1), turn.timezone, rules)

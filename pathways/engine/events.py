@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+TextKind = Literal["reminders", "referrals", "refills"]
 Value = float | bool | str | tuple[str, ...]  # a number in the reading's unit, yes or no, or chosen words
 Readings = Mapping[str, Value]
 
@@ -217,18 +218,38 @@ class Dispensed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerReceived(Event):
-    """The patient answered a message; already read, never guessed."""
+    """The patient answered a message; already read, never guessed. ``unclear``: a value was meant and cannot be: ask again.
 
-    kind: Literal["confirm", "another_day", "stop", "start", "reading", "danger", "text"]
+    ``whose``: several patients have this phone; ask for whom it was. ``by``: who has the phone it came from.
+    """
+
+    kind: Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text", "whose"]
     readings: Readings = field(default_factory=dict)
+    by: Literal["patient", "carer"] = "patient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextsChosen(Event):
+    """Which kinds of text the patient does not want; what is about their safety is no kind to be refused but by *STOP*."""
+
+    refused: tuple[TextKind, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFailed(Event):
-    """A message did not arrive and will not."""
+    """A message did not arrive this way. ``elsewhere``: another channel is left, and it may be tried there."""
 
     key: str
     reason: str
+    to: Literal["patient", "carer", "on_call"] = "patient"
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageArrived(Event):
+    """A message of which a person was told that it may not have arrived did."""
+
+    key: str
     to: Literal["patient", "carer", "on_call"] = "patient"
 
 
@@ -300,7 +321,9 @@ AnyEvent = (
     | RefillMoved
     | Dispensed
     | AnswerReceived
+    | TextsChosen
     | MessageFailed
+    | MessageArrived
     | VisitBooked
     | DueReached
     | Hospitalised

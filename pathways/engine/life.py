@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from pathways.engine import contacts, merging, moving, referrals, refills, visits
-from pathways.engine.commands import ReleaseVisit
-from pathways.engine.events import Enrolled
+from pathways.engine.commands import ReleaseVisit, SendAgain
+from pathways.engine.events import Enrolled, MessageFailed
 from pathways.engine.plan import TaskSpec
 from pathways.engine.state import ENDED, Course, Life, Person
 from pathways.engine.turn import Turn
@@ -185,9 +185,14 @@ def wrong_number(turn: Turn) -> None:
     turn.open_task(TaskSpec("find_number", "health_manager", 3))
 
 
-def message_failed(turn: Turn, to: str, reason: str, key: str) -> None:
-    """A text did not arrive and will not: the number may be dead, so somebody calls."""
+def message_failed(turn: Turn, event: MessageFailed) -> None:
+    """A text did not arrive. Another way is tried where there is one; else the number may be dead, so somebody calls."""
+    to, reason, key = event.to, event.reason, event.key
     turn.because("message_failed", key=key, held_back=reason)
+    if event.elsewhere and _may_go_another_way(turn, event):
+        turn.emit(SendAgain(key))
+        turn.because("sent_another_way", key=key)
+        return
     if turn.state.reach == "unreachable" and to != "on_call":
         return  # the search is on
     if to == "carer" and reason in ("no_such_number", "landline"):
@@ -200,8 +205,24 @@ def message_failed(turn: Turn, to: str, reason: str, key: str) -> None:
         contacts.stop(turn)
     elif to == "on_call":
         turn.open_task(TaskSpec("on_call_not_told", "coordinator", 0), urgent=True)
-    elif reason != "too_late" and turn.state.life == "active":
+    elif reason == "too_late":
+        contacts.say_again(turn, key)
+    elif turn.state.life == "active":
         contacts.call_instead(turn, "", key, reason)
+
+
+def _may_go_another_way(turn: Turn, event: MessageFailed) -> bool:
+    """Not for somebody who wants no texts or has left; in hospital or paused only what is urgent."""
+    if event.to == "on_call":
+        return True
+    if turn.state.opted_out or turn.state.life in ENDED:
+        return False
+    return turn.state.life == "active" or _was_urgent(turn, event.key)
+
+
+def _was_urgent(turn: Turn, key: str) -> bool:
+    said = (told for told in turn.state.told if told.key == key)
+    return any((pathway := turn.pathway(one.pathway)) is not None and one.template in pathway.urgent_messages for one in said)
 
 
 def _set(turn: Turn, life: Life, until: date | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pathways.engine.conditions import Expression
@@ -195,12 +195,35 @@ class Pathway:
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """When a patient may be texted, in their own time zone, and how often for routine matters."""
+    """When a patient may be texted, in their own time zone, and how often for routine matters.
+
+    ``quiet_weekdays``: 0 is Monday; ``quiet_dates``: holidays and other days of the network on which nothing routine goes out.
+    """
 
     opens: time = time(9, 0)
     spread_minutes: int = 90  # within which one patient's moment falls, so that nine o'clock is no storm
     closes: time = time(20, 0)
     weekly_cap: int = 4
+    quiet_weekdays: frozenset[int] = frozenset()
+    quiet_dates: frozenset[date] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """From ``first`` to ``last`` nobody is sent to a place, or for a medicine, by text.
+
+    ``action``: ``hold`` (until it is over, then gradually over ``spread_days``), ``reword`` (say that it is so). ``medicine``
+    empty: whatever sends the patient to their centre. ``refills``: keys of refills that it concerns, with a medicine or
+    a pharmacy. A redirection is a matter of wording alone and never gets here.
+    """
+
+    id: str
+    action: Literal["hold", "reword"]
+    why: Literal["closed", "out_of_stock"]
+    first: date
+    last: date
+    spread_days: int = 3
+    refills: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +235,7 @@ class Plan:
 
     pathways: Mapping[str, Pathway]
     contact: ContactRules = ContactRules()
+    holds: tuple[Hold, ...] = ()
     merge_visits_within: int = 14  # a follow-up due so soon after another is done with it
     search_again: int = 30  # days between searches for someone who is unreachable
     versions: Mapping[str, Pathway] = field(default_factory=dict)  # by version: others that a patient may be on, or move to

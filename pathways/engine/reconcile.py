@@ -26,7 +26,7 @@ from pathways.engine.turn import Turn
 
 _OF_THE_PERSON = (
     *("life", "life_since", "life_until", "life_checks", "reach", "reach_since", "searches"),
-    *("opted_out", "phone", "carer", "person"),
+    *("opted_out", "refused", "phone", "carer", "person"),
 )
 _OF_REACH = ("reach", "reach_since", "searches")
 _COURSE = tuple(field.name for field in fields(Course) if field.name != "services")
@@ -78,7 +78,9 @@ def _person(turn: Turn, was: State, would: State) -> None:
             continue
         if name == "reach" and state.reach != would.reach:
             turn.because("found_again")
+        zone = state.person.timezone
         setattr(state, name, getattr(would, name))
+        contacts.zone_changed(turn, zone)
     if was.life != would.life:
         turn.because("known_otherwise", detail={"from": was.life, "to": would.life})
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from pathways.engine import calendar, marks, merging, refills, retiming, visits
+from pathways.engine import calendar, marks, merging, refills, retiming, useful, visits
 from pathways.engine.commands import ReleaseVisit
 from pathways.engine.plan import Escalation, Pathway, Reminder, Service, TaskSpec
 from pathways.engine.retracting import open_kinds, retract, to_be_done_again
@@ -61,13 +61,13 @@ def skip_what_has_passed(turn: Turn, pathway: Pathway, service: Service, before:
         turn.because("not_sent", pathway=pathway.name, service=service.name, held_back=why, detail=detail)
 
     for reminder in service.remind:
-        mark, day = marks.of_reminder(reminder), occurrence.day + timedelta(days=reminder.offset)
+        mark = marks.of_reminder(reminder)
         if mark in made or marks.skipped(mark) in made or reminder in olds:
             continue
         if reminder.send in told:
             told.remove(reminder.send)
             skip(mark, reminder, "told_already")
-        elif calendar.contact_moment(turn.state.patient, day, turn.timezone, turn.plan.contact) < turn.now:
+        elif useful.reminds_at(turn, occurrence.day, reminder.offset) < turn.now:
             skip(marks.skipped(mark), reminder, "too_late")
     if len(made) != len(occurrence.marks):
         turn.set_occurrence(pathway.name, service.name, replace(occurrence, marks=tuple(made)))

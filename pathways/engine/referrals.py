@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from pathways.engine import calendar, contacts
+from pathways.engine import calendar, contacts, useful
 from pathways.engine.assess import plain
 from pathways.engine.commands import CancelReferral, RequestReferral
 from pathways.engine.plan import Pathway, ReferSpec, Service, TaskSpec
@@ -204,7 +204,8 @@ def say(turn: Turn, key: str, stage: str, *, day: date | None = None) -> None:
     referral = turn.state.referrals[key]
     service = _service(turn, referral)
     if service is not None and stage in service.says:
-        contacts.say(turn, referral.pathway, service.says[stage], day=day, about=key)
+        until = None if day is None else useful.until_day(turn, day + timedelta(days=1))
+        contacts.say(turn, referral.pathway, service.says[stage], day=day, about=key, kind="referrals", until=until)
 
 
 def _service(turn: Turn, referral: Referral) -> Service | None:

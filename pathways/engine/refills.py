@@ -139,7 +139,7 @@ def moved(turn: Turn, key: str, stage: Stage) -> None:
     elif stage == "nowhere":
         turn.open_task(TaskSpec("find_medicine", "pharmacist", 1), pathway=pathway.name, service=service.name, about=key)
     elif stage == "ready" and "ready" in service.says:
-        contacts.say(turn, pathway.name, service.says["ready"], about=key)
+        contacts.say(turn, pathway.name, service.says["ready"], about=key, kind="refills")
 
 
 def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index: int) -> None:
@@ -150,7 +150,7 @@ def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name, about=supply.key)
     if escalation.send is not None:
-        contacts.say(turn, pathway.name, escalation.send, about=supply.refill)
+        contacts.say(turn, pathway.name, escalation.send, about=supply.refill, kind="refills")
 
 
 def forget(turn: Turn, medicine: str, why: str) -> None:

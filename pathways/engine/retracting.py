@@ -54,7 +54,7 @@ def retract(turn: Turn, pathway: str, service: Service, day: date) -> None:
     turn.state.waiting = tuple(w for w in turn.state.waiting if not about_it(w.pathway, w.template, w.day, w.about))
     unsent = [told for told in turn.state.told if told.not_after >= turn.now]
     gone = [told for told in unsent if about_it(told.pathway, told.template, told.day, told.about)]
-    turn.state.told = tuple(told for told in unsent if told not in gone)
+    turn.state.told = tuple(t for t in turn.state.told if not about_it(t.pathway, t.template, t.day, t.about))
     for key in dict.fromkeys(told.key for told in gone):
         parts = tuple((told.pathway, told.template) for told in gone if told.key == key)
         stays = any(told.key == key for told in turn.state.told)

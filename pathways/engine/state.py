@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
-from pathways.engine.events import Known, Value
+from pathways.engine.events import Known, TextKind, Value
 
 SCHEMA = 2
 
@@ -151,7 +151,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that waits for a decent hour."""
+    """A message that waits for a decent hour. ``until``: from then on it is of no use; None: not known, by an older engine.
+
+    ``kind``: which the patient may refuse; None: ``about`` says it.
+    """
 
     at: datetime
     pathway: str
@@ -159,11 +162,16 @@ class Waiting:
     day: date | None = None
     about: str | None = None
     key: str = ""
+    until: datetime | None = None
+    kind: TextKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One thing that a message planned today says, until ``not_after``: it may not have gone out, and can be retracted."""
+    """One thing that a message planned today says, until ``not_after``: it may not have gone out, and can be retracted.
+
+    ``until`` and ``kind`` as of what waits: until then it is said again where it did not go out.
+    """
 
     key: str
     pathway: str
@@ -171,6 +179,8 @@ class Told:
     not_after: datetime
     day: date | None = None
     about: str | None = None
+    until: datetime | None = None
+    kind: TextKind | None = None
 
 
 @dataclass(slots=True)
@@ -188,6 +198,7 @@ class State:
     reach_since: datetime | None = None
     searches: int = 0
     opted_out: bool = False
+    refused: tuple[TextKind, ...] = ()  # kinds of text that the patient does not want
     phone: bool = True
     carer: bool = False
     person: Person = field(default_factory=Person)

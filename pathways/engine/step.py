@@ -13,6 +13,7 @@ from typing import assert_never
 
 from pathways.engine import (
     agenda,
+    answering,
     calendar,
     contacts,
     events,
@@ -171,9 +172,13 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
         case events.Dispensed():
             refills.filled(turn, event.fill, part=event.part)
         case events.AnswerReceived():
-            _answered(turn, event, on)
+            answering.answered(turn, event, on)
+        case events.TextsChosen():
+            contacts.choose(turn, event.refused)
         case events.MessageFailed():
-            life.message_failed(turn, event.to, event.reason, event.key)
+            life.message_failed(turn, event)
+        case events.MessageArrived():
+            turn.because("message_arrived", key=event.key, detail={"to": event.to})
         case events.VisitBooked():
             visits.booked(turn, event.booking, event.day)
         case events.Hospitalised():
@@ -208,7 +213,9 @@ def _person_changed(turn: Turn, event: events.PersonChanged) -> None:
         state.person = replace(state.person, conditions=event.conditions)
         visits.revise(turn)
     if event.timezone is not None:
+        came_from = state.person.timezone
         state.person = replace(state.person, timezone=event.timezone)
+        contacts.zone_changed(turn, came_from)
     if event.phone is not None:
         state.phone = event.phone
         if event.phone:
@@ -269,28 +276,3 @@ def _task_arranged(turn: Turn, event: events.TaskPostponed | events.TaskHandedOv
         turn.because("task_postponed", pathway=task.pathway, service=task.service, key=event.task, detail=detail)
     else:
         turn.because("task_handed_over", pathway=task.pathway, service=task.service, key=event.task, detail={"to": event.to})
-
-
-def _answered(turn: Turn, event: events.AnswerReceived, on: date) -> None:
-    turn.because("answered", detail={"kind": event.kind})
-    if event.kind not in ("stop",):
-        life.sign_of_life(turn)
-    match event.kind:
-        case "confirm":
-            reviews.confirm_next(turn)
-        case "another_day":
-            turn.open_task(TaskSpec("find_another_day", "health_manager", 2))
-        case "stop":
-            contacts.stop(turn)
-        case "start":
-            contacts.start(turn)
-        case "reading":
-            visits.remember(turn, event.readings, on)
-            reviews.informed(turn, event.readings, on)
-        case "danger":
-            contacts.alert(turn, "on_call")
-            turn.open_task(TaskSpec("urgent_call", "doctor", 0), urgent=True)
-        case "text":
-            turn.open_task(TaskSpec("read_answer", "health_manager", 1))
-        case _:
-            assert_never(event.kind)

@@ -145,6 +145,16 @@ class Turn:
             for name, course in self.state.courses.items()
         )
 
+    @property
+    def priority(self) -> int:
+        """Whose texts go first where room or credit is short: 2 with the worst tag of a pathway, 3 with the next, 4 otherwise."""
+        ranks = [
+            pathway.tags.index(course.tag)
+            for name, course in self.state.courses.items()
+            if (pathway := self.plan.pathways.get(name)) is not None and len(pathway.tags) > 1 and course.tag in pathway.tags
+        ]
+        return min(2 + min(ranks, default=2), 4)
+
     # --- writing
     def emit(self, command: Command) -> None:
         self.commands.append(command)

@@ -19,7 +19,7 @@ from json import loads
 from pathways.engine import State, events, step
 from pathways.engine.commands import SendMessage
 from pathways.engine.moving import Replacing, classify
-from pathways.engine.plan import Pathway, Plan
+from pathways.engine.plan import ContactRules, Pathway, Plan
 from pathways.engine.state import ENDED
 from pathways.forecast.around import Around, Count, Team
 from pathways.forecast.bookings import TeamCalendar
@@ -29,7 +29,7 @@ from pathways.forecast.luck import Luck
 from pathways.forecast.sample import MEASURES, WORLDS, Asked, Moved, Part, PartDone, Sampled, World
 from pathways.language import Loaded, load_published
 from pathways.language.segments import segments
-from pathways.language.wording import NoWording, Wording, shipped_frames
+from pathways.language.wording import NoWording, Wording, in_language, shipped_frames
 from pathways.serial import OldSchema, Unreadable, load_event, load_state
 
 MOST_STEPS = 3_000  # of one patient; more means that something does not settle
@@ -42,6 +42,7 @@ class Forecaster:
         self.asked = asked
         self.loaded: dict[str, Loaded] = {}
         self._texts: dict[tuple[object, ...], int] = {}
+        self._contact = asked.contact  # of the part that is being followed
 
     @cached_property
     def since(self) -> date:
@@ -58,6 +59,7 @@ class Forecaster:
     def follow(self, part: Part) -> PartDone:
         """Lead everybody in ``part`` through the months, once under each version."""
         done = PartDone(part.team)
+        self._contact = part.contact or self.asked.contact
         begun = [(one, state) for one in part.people if (state := self._begun(one, done)) is not None]
         if not begun:
             return done
@@ -101,16 +103,16 @@ class Forecaster:
         before = versions.get(self.asked.pathway, "")
         if world == "draft":
             versions[self.asked.pathway] = self.asked.draft
-        return self._plan_of(tuple(sorted(versions.items())), tuple(sorted({before, self.asked.draft})))
+        return self._plan_of(tuple(sorted(versions.items())), tuple(sorted({before, self.asked.draft})), self._contact)
 
     @lru_cache(maxsize=512)  # noqa: B019 - a forecaster lives as long as its process
-    def _plan_of(self, versions: tuple[tuple[str, str], ...], further: tuple[str, ...]) -> Plan | None:
+    def _plan_of(self, versions: tuple[tuple[str, str], ...], further: tuple[str, ...], contact: ContactRules) -> Plan | None:
         pathways = {name: self._pathway(version) for name, version in versions}
         known = {name: pathway for name, pathway in pathways.items() if pathway is not None}
         if len(known) < len(pathways):
             return None
         others = {version: pathway for version in further if (pathway := self._pathway(version)) is not None}
-        return Plan(known, contact=self.asked.contact, versions=others)
+        return Plan(known, contact=contact, versions=others)
 
     # --- the months ahead
     def _world(
@@ -202,7 +204,7 @@ class Forecaster:
         for pathway, version, _ in parts:
             wording = wording | self._load(version or versions[pathway]).wording
         sample = {name: frames.long_sample(name, language) for name in frames.variables}
-        sender = frames.senders.get(language, frames.senders.get("en", ""))
+        sender = in_language(frames.senders, language)
         try:
             text = wording.render(
                 [(pathway, name, sample) for pathway, _, name in parts], language, sender, sample.get("first_name", "")

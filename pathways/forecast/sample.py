@@ -61,13 +61,17 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the sampled patients of one care team, standing for all ``patients`` of it."""
+    """Some of the sampled patients of one care team, standing for all ``patients`` of it.
+
+    ``contact``: the rules by which they are texted; None: those of what was asked.
+    """
 
     team: str
     patients: int
     capacity: int
     worked: WorkingDays
     people: Sequence[Sampled]
+    contact: ContactRules | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from pathways.engine import State, calendar, contacts, marks, merging, refills, visits
+from pathways.engine import State, calendar, contacts, marks, merging, refills, useful, visits
 from pathways.engine.commands import Reason
 from pathways.engine.plan import Pathway, Plan, Service
 from pathways.engine.state import Occurrence
@@ -62,6 +62,8 @@ class Standing:
         """What stands in the way of a routine text now."""
         if why := contacts.cannot_text(self.turn):
             yield self.said("why_no_text", why)
+        if self.state.refused:
+            yield self.said("why_no_text_of_kind", "not_wanted", kinds=", ".join(self.state.refused))
         cap = self.turn.plan.contact.weekly_cap
         week = [day for day in self.state.texted if day > self.today - timedelta(days=7)]
         if len(week) >= cap:
@@ -240,8 +242,8 @@ class Standing:
             yield self.said("why_sent_by_row", pathway=pathway.name, template=template, rows=", ".join(rows))
 
     def _reminder(self, named: dict[str, str], occurrence: Occurrence, mark: str, offset: int) -> Reason:
-        day = occurrence.day + timedelta(days=offset)
-        at = calendar.contact_moment(self.state.patient, day, self.turn.timezone, self.turn.plan.contact)
+        at = useful.reminds_at(self.turn, occurrence.day, offset)
+        day = calendar.local_day(at, self.turn.timezone)
         mine = (named["pathway"], named["service"])
         if mine in self.led:
             of, with_ = self.led[mine]

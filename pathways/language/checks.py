@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pathways.engine.plan import Pathway
-from pathways.language import names, reach, rhythms, trials, units
+from pathways.language import filling, names, reach, rhythms, trials, units
 from pathways.language.errors import PathwayError
 from pathways.language.privacy import check_messages
 from pathways.language.scenarios import Scenario
@@ -29,6 +29,7 @@ def check(
         rhythms.check_readings(document, data),
         units.check_units(document, data),
         check_messages(document, frames),
+        filling.check_filling(document, data, frames),
         reach.check_rows(document, data, pathway),
         trials.check_scenarios(document, pathway, scenarios),
         trials.check_tried(document, pathway, scenarios),

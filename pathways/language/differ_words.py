@@ -16,6 +16,7 @@ from typing import Any, get_args
 from pathways.engine.conditions import Expression
 from pathways.engine.plan import ByTag, Role, Text
 from pathways.language import source
+from pathways.language.wording import in_language
 
 _PHRASES = Path(__file__).parent / "differ.yaml"
 _ROLES = frozenset(get_args(Role))
@@ -37,7 +38,7 @@ class Words:
     def __call__(self, phrase: str, **parts: str) -> str:
         """A phrase, filled. What fills it is never read as a phrase."""
         texts = phrases()[phrase]
-        return texts.get(self.language, texts["en"]).format_map(parts)
+        return str(in_language(texts, self.language)).format_map(parts)
 
     def knows(self, phrase: str) -> bool:
         return phrase in phrases()
@@ -68,7 +69,7 @@ class Words:
 
     def title(self, texts: Text, name: str) -> str:
         """A title with the name that the document gives it."""
-        title = texts.get(self.language) or texts.get("en")
+        title = in_language(texts, self.language)
         return self("named", title=title, name=name) if title else name
 
     def days(self, days: int) -> str:

@@ -15,7 +15,8 @@ PathwayError
 ├── ReservedName
 ├── BadExpression          a condition that CEL does not take
 ├── MissingLanguage
-├── BadMessage             a text that Jinja2 does not take
+├── BadMessage             a text that Jinja2 does not take, or that asks for an answer nobody reads
+├── OddMessage · LacksLanguage (warnings)
 ├── TellsTooMuch           a text that names a disease, a value, a medicine
 ├── TooLong                (warning) more SMS segments than one message should cost
 ├── DuplicateRow · NoIncompleteRow · MisplacedRow
@@ -233,8 +234,20 @@ class MissingLanguage(PathwayError):
         super().__init__(f"{what} has no text in {listed}", at=at, remedy=f"add {listed}")
 
 
+class LacksLanguage(PathwayError):
+    """A message is not there in a language that other messages of the document are written in."""
+
+    severity = "warning"
+
+
 class BadMessage(PathwayError):
-    """A message text that cannot be filled in."""
+    """A message text that cannot be filled in, or that promises what nobody keeps."""
+
+
+class OddMessage(PathwayError):
+    """A message text that reads badly where it goes out."""
+
+    severity = "warning"
 
 
 class TellsTooMuch(PathwayError):

@@ -15,7 +15,7 @@ from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, Event
 from pathways.engine.plan import Plan
 from pathways.engine.step import Outcome
-from pathways.language.wording import NoWording, Wording
+from pathways.language.wording import NoWording, Wording, in_language
 
 #: Reasons told elsewhere (by a command, or by the event itself) or of no interest to a reader.
 _SILENT = frozenset(
@@ -134,7 +134,7 @@ class Narrator:
     def _text(self, command: commands.SendMessage) -> str:
         if self.wording is None:
             return "; ".join(f"{part.template}{f' {part.day}' if part.day else ''}" for part in command.parts)
-        samples = {name: (texts.get(self.language) or texts["en"])[0] for name, texts in self.wording.frames.variables.items()}
+        samples = {name: in_language(texts, self.language)[0] for name, texts in self.wording.frames.variables.items()}
         parts = [
             (part.pathway, part.template, samples | ({"day": part.day.isoformat()} if part.day else {})) for part in command.parts
         ]
@@ -144,7 +144,7 @@ class Narrator:
             return ", ".join(part.template for part in command.parts)
 
     def _because(self, reason: Reason) -> str:
-        told = reason.because.get(self.language) or reason.because.get("en") or _words(reason.code)
+        told = in_language(reason.because, self.language) or _words(reason.code)
         read = _read(reason.inputs)
         missing = f"; missing: {', '.join(reason.missing)}" if reason.missing else ""
         return f"{told}{f'; {read}' if read else ''}{missing}{f' [{reason.cites}]' if reason.cites else ''}"

@@ -1,6 +1,7 @@
 """What a text to a patient must not say: a disease, a value, a medicine, to whoever sees the phone.
 
-Rule 1: a Latin word is forbidden as a whole word (``bp`` is not in "webpage"), a Chinese one wherever it stands.
+Rule 1: a Latin word is forbidden as a whole word (``bp`` is not in "webpage"), with or without its accents, a Chinese one
+        wherever it stands.
 Rule 2: names that the pathway itself lists (medicines, readings) are forbidden without being listed again.
 """
 
@@ -10,13 +11,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from pathways.language import source
-from pathways.language.errors import BadMessage, Location, PathwayError, TellsTooMuch, TooLong, UnknownVariable
-from pathways.language.segments import segments
+from pathways.language.errors import BadMessage, PathwayError, TellsTooMuch, UnknownVariable
+from pathways.language.manners import check_manners, check_tongues, inside
 from pathways.language.source import Document, Steps, Value
-from pathways.language.wording import Frames, NotPlain, Wording, fill, variables
+from pathways.language.wording import Frames, NotPlain, variables
 from pathways.shipped import LIBRARY
 
 _LATIN = r"A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ"
@@ -25,7 +26,7 @@ _MEASURE = re.compile(
     r"\d+(?:[.,]\d+)?\s*(?:mm\s?\[?hg\]?|mmol|mg|mcg|[µμu]g|ml|kg|kpa|bpm|iu|units|unidades)(?![a-z])"
     r"|\d+(?:[.,]\d+)?\s*(?:%|℃|°|毫克|毫米汞柱|毫摩|微克|毫升|千克|公斤|单位|單位|片|粒)"
 )
-_LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:com|org|net|cn|ly|io|me)\b")
+LINK = re.compile(r"https?:|www\.|\b[a-z0-9-]+\.(?:com|org|net|cn|ly|io|me)\b")
 _HIDDEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 
 
@@ -59,7 +60,14 @@ class Forbidden:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).translate(_HIDDEN).casefold()
+    whole = unicodedata.normalize("NFKC", text).translate(_HIDDEN).casefold()
+    return "".join(map(_unaccented, whole))
+
+
+@lru_cache(maxsize=1024)
+def _unaccented(character: str) -> str:
+    letter = unicodedata.normalize("NFD", character)[0]
+    return letter if letter.isascii() else character
 
 
 def _is_han(text: str) -> bool:
@@ -68,7 +76,12 @@ def _is_han(text: str) -> bool:
 
 def forbidden_for(document: Document, frames: Frames) -> Forbidden:
     """The shipped terms, every medicine that any pathway lists, and the document's own names for what it measures."""
-    return Forbidden([*frames.forbidden, *shipped_medicines(), *own_terms(document.data)])
+    return Forbidden([*forbidden_words(frames), *own_terms(document.data)])
+
+
+def forbidden_words(frames: Frames) -> list[str]:
+    """What no text may say, whatever pathway it is of, if of any."""
+    return [*frames.forbidden, *shipped_medicines()]
 
 
 def own_terms(data: Value) -> Iterator[str]:
@@ -105,6 +118,7 @@ def shipped_medicines() -> frozenset[str]:
 def check_messages(document: Document, frames: Frames) -> Iterator[PathwayError]:
     """Everything wrong with the texts of a document."""
     forbidden = forbidden_for(document, frames)
+    yield from check_tongues(document)
     messages = document.data.get("messages")
     for name, texts in messages.items() if isinstance(messages, dict) else ():
         for language, text in texts.items() if isinstance(texts, dict) else ():
@@ -117,10 +131,10 @@ def _check_text(
 ) -> Iterator[PathwayError]:
     for finding in forbidden.findings(text):
         what = f"{finding.what} tells a stranger what the patient has, takes or measured"
-        yield TellsTooMuch(what, at=_inside(document, steps, text, finding.start), remedy="say it without, or by phone")
-    link = _LINK.search(text.casefold())
+        yield TellsTooMuch(what, at=inside(document, steps, text, finding.start), remedy="say it without, or by phone")
+    link = LINK.search(text.casefold())
     if link:
-        at = _inside(document, steps, text, link.start())
+        at = inside(document, steps, text, link.start())
         yield BadMessage("a link stands in the text", at=at, remedy="patients are taught not to open links: give a phone number")
     try:
         used = variables(text)
@@ -131,23 +145,7 @@ def _check_text(
     unknown = used - frames.variables.keys()
     for variable in sorted(unknown):
         found = re.search(rf"\{{\{{\s*({re.escape(variable)})", text)
-        at = _inside(document, steps, text, found.start(1) if found else 0)
+        at = inside(document, steps, text, found.start(1) if found else 0)
         yield UnknownVariable(variable, at=at, known=frames.variables)
     if not unknown:
-        yield from _check_length(document, steps, text, language, frames)
-
-
-def _check_length(document: Document, steps: Steps, text: str, language: str, frames: Frames) -> Iterator[PathwayError]:
-    spoken = language if language in frames.senders else "en"
-    given = {name: frames.long_sample(name, spoken) for name in frames.variables}
-    whole = Wording({}, frames).frame([fill(text, given)], spoken, frames.senders[spoken], given["first_name"])
-    counted = segments(whole)
-    allowed = 1 if counted.encoding == "GSM-7" else 2
-    if counted.count > allowed:
-        what = f"with long names this is {counted.count} SMS ({counted.units} {counted.encoding} units)"
-        yield TooLong(what, at=document.at(*steps), remedy=f"shorten it to {allowed}")
-
-
-def _inside(document: Document, steps: Steps, text: str, start: int) -> Location:
-    before = text[:start]
-    return document.inside(steps, before.count("\n") + 1, start - before.rfind("\n"))
+        yield from check_manners(document, steps, text, language, frames)

@@ -5,6 +5,7 @@ of 3GPP TS 23.038 (formerly GSM 03.38); one character outside, and all of it is 
 are outside, while à, é, ì, ò, ù, ñ and ü are in. National shift tables are left out: few carriers honour them.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,10 @@ GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
 
 _SINGLE = {"GSM-7": 160, "UCS-2": 70}
 _PART = {"GSM-7": 153, "UCS-2": 67}  # a part of a long SMS gives 6 octets to its header
+_TYPED = str.maketrans(
+    {"‘": "'", "’": "'", "´": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "\u00a0": " ",
+     "\u202f": " ", "º": "o", "ª": "a", "\u2011": "-"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Segments:
     encoding: Encoding
     units: int
     count: int
+
+    @property
+    def left(self) -> int:
+        """How many units there is room for before one more SMS is needed; an escaped character is two."""
+        return max(0, (_SINGLE[self.encoding] if self.count <= 1 else self.count * _PART[self.encoding]) - self.units)
 
 
 def segments(text: str) -> Segments:
@@ -51,6 +61,26 @@ def segments(text: str) -> Segments:
 def outside_gsm(text: str) -> frozenset[str]:
     """The characters that make ``text`` UCS-2, so that an author can replace them."""
     return frozenset(text) - GSM_BASIC - GSM_EXTENSION
+
+
+def plainer(text: str) -> str:
+    """``text`` as a typewriter has it, where that alone saves an SMS; else as it is.
+
+    A María or a Clínica del Río would make a text of one SMS into one of three. Only accents that GSM-7 lacks and
+    typographer's signs are given up, all or none: a name in another script stays as it is.
+    """
+    if segments(text).encoding == "GSM-7":
+        return text
+    typed = "".join(_typed(character) for character in text)
+    saves = segments(typed).encoding == "GSM-7" and segments(typed).count < segments(text).count
+    return typed if saves else text
+
+
+def _typed(character: str) -> str:
+    if character in GSM_BASIC or character in GSM_EXTENSION:
+        return character
+    letter = unicodedata.normalize("NFD", character)[0]
+    return letter if letter.isascii() and letter.isalpha() else character.translate(_TYPED)
 
 
 def _count(encoding: Encoding, sizes: list[int]) -> Segments:

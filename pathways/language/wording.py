@@ -3,10 +3,12 @@
 Rule 1: a body is text with ``{{ variable }}`` in it and nothing else of the template language;
         what fills a variable is never read as a template.
 Rule 2: frames, samples and forbidden words are data (``pathways/library/wording.yaml``), not code.
+Rule 3: which language stands in for one that is missing is decided in one place, ``Frames.order``, for texts and screens alike.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -17,9 +19,11 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from pathways.language import source
+from pathways.language.segments import plainer
 from pathways.language.source import Document
 
 _WORDING = Path(__file__).parent.parent / "library" / "wording.yaml"
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)|(?<=[。！？])")  # nothing is cut off, so that pieces join to what was there
 _PLAIN = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name)
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, cache_size=0)
 
@@ -40,21 +44,39 @@ class NotPlain(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around the bodies in one language, between two of them, and which languages come next."""
+    """What stands around the bodies in one language, between two of them, and which languages come next.
+
+    ``stop``: how to stop, behind all. ``also``: other tags whose readers get this language, such as zh-TW for zh-Hant.
+    """
 
     frame: str
+    stop: str
     joiner: str
     fallback: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """All of ``wording.yaml``. ``variables``: name to language to a usual and a long sample."""
+    """All of ``wording.yaml``. ``variables``: name to language to a usual and a long sample.
+
+    ``answers``: what a text may ask for in reply, in capitals.
+    """
 
     languages: Mapping[str, Frame]
     variables: Mapping[str, Mapping[str, Sequence[str]]]
-    senders: Mapping[str, str]
     forbidden: tuple[str, ...]
+    answers: frozenset[str] = frozenset()
+
+    @property
+    def senders(self) -> Mapping[str, str]:
+        """A long name of who sends, by language: the sender is the patient's own centre, as is ``place``."""
+        return {language: self.long_sample("place", language) for language in self.languages}
+
+    def sample(self, variable: str, language: str) -> str:
+        """A usual filling of ``variable``."""
+        samples = self.variables[variable]
+        return (samples.get(language) or samples["en"])[0]
 
     def long_sample(self, variable: str, language: str) -> str:
         """The longest usual filling of ``variable``."""
@@ -62,12 +84,22 @@ class Frames:
         return max(samples.get(language) or samples["en"], key=len)
 
     def order(self, language: str) -> Iterator[str]:
-        """Languages to try for a reader of ``language``, the best first; all of them in the end."""
-        frame = self.languages.get(language)
-        base = language.split("-")[0]
-        related = [other for other in self.languages if other.split("-")[0] == base]
-        listed = [language, *(frame.fallback if frame else ()), *related, "en", *self.languages]
-        yield from dict.fromkeys(listed)
+        """Languages to try for a reader of ``language``, the best first; all of them in the end.
+
+        A tag is taken in any case, with ``-`` or ``_``. First the tag as it is; then the language that lists the longest part
+        of it (``zh-TW`` is zh-Hant, ``zh-CN`` and ``zh`` zh-Hans, ``es-MX`` es); then what that language falls back to; then
+        English; then the others.
+        """
+        spoken = self.nearest(language)
+        frame = self.languages.get(spoken)
+        yield from dict.fromkeys([language, spoken, *(frame.fallback if frame else ()), "en", *self.languages])
+
+    def nearest(self, language: str) -> str:
+        """The language we write in for a reader of ``language``: English where we write nothing near it."""
+        known = {tag.lower(): name for name, frame in self.languages.items() for tag in (*frame.also, name)}
+        parts = language.replace("_", "-").lower().split("-")
+        shorter = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((known[tag] for tag in shorter if tag in known), "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +131,42 @@ class Wording:
         language: str,
         sender: str,
         first_name: str,
+        *,
+        stop: bool = True,
     ) -> str:
         """One message out of ``parts`` (pathway, message, variables), in the nearest language that has them all.
 
-        Raises NoWording when a text is missing in every language or a variable is not filled.
+        ``stop``: whether to say how to stop. Raises NoWording when a text is missing in every language or a variable is not
+        filled, or filled with nothing.
         """
-        spoken = next((one for one in self._languages(language) if all(self._text(*p[:2], one) for p in parts)), None)
-        if spoken is None or not parts:
-            missing = ", ".join(f"{pathway}/{message}" for pathway, message, _ in parts)
-            raise NoWording(f"no language has every text of: {missing or 'nothing'}")
-        bodies = [fill(self._text(p, m, spoken), {"first_name": first_name, **given}).strip() for p, m, given in parts]
-        return self.frame(bodies, spoken, sender, first_name)
+        spoken = self.spoken([part[:2] for part in parts], language)
+        bodies = []
+        for pathway, message, given in parts:
+            body, filling = self._text(pathway, message, spoken), {"first_name": first_name, **given}
+            if blank := [name for name in sorted(_used(body) - {"first_name"}) if not filling.get(name, "?").strip()]:
+                raise NoWording(f"{pathway}/{message}: nothing to put in for {', '.join(blank)}")
+            bodies.append(fill(body, filling).strip())
+        return self.frame(bodies, spoken, sender, first_name, stop=stop)
 
-    def frame(self, bodies: Sequence[str], language: str, sender: str, first_name: str) -> str:
-        """Sender and greeting in front, how to stop behind; several bodies become one text."""
-        frame = next(self.frames.languages[one] for one in self.frames.order(language) if one in self.frames.languages)
-        once = list(dict.fromkeys(bodies))
+    def spoken(self, texts: Sequence[tuple[str, str]], language: str) -> str:
+        """The language nearest to ``language`` that has every one of ``texts`` (pathway, message). Raises NoWording."""
+        for one in self._languages(language):
+            if texts and all(self._text(pathway, message, one) for pathway, message in texts):
+                return one
+        missing = ", ".join(f"{pathway}/{message}" for pathway, message in texts)
+        raise NoWording(f"no language has every text of: {missing or 'nothing'}")
+
+    def frame(self, bodies: Sequence[str], language: str, sender: str, first_name: str, *, stop: bool = True) -> str:
+        """Sender and greeting in front, how to stop behind; several bodies become one text.
+
+        A sentence that several bodies share, such as how to answer, is said once, in the last of them.
+        """
+        frame = self.frames.languages[self.frames.nearest(language)]
+        once = _each_sentence_once(list(dict.fromkeys(bodies)))
         later = [body[:1].upper() + body[1:] if frame.joiner else body for body in once[1:]]
         body = frame.joiner.join([*once[:1], *later])
-        return fill(frame.frame, {"sender": sender, "first_name": first_name, "body": body})
+        whole = fill(frame.frame, {"sender": sender, "first_name": first_name, "body": body})
+        return plainer(whole + (frame.stop if stop else ""))
 
     def _text(self, pathway: str, message: str, language: str) -> str:
         return self.messages.get(pathway, {}).get(message, {}).get(language, "")
@@ -125,6 +174,29 @@ class Wording:
     def _languages(self, language: str) -> list[str]:
         written = [one for texts in self.messages.values() for languages in texts.values() for one in languages]
         return list(dict.fromkeys([*self.frames.order(language), *written]))
+
+
+def in_language(text: Mapping[str, Any], language: str) -> Any:
+    """What ``text`` has in ``language``, or in the nearest that it has; "" where it has nothing."""
+    if found := text.get(language):
+        return found
+    return next((text[one] for one in [*_order(language), *text] if text.get(one)), "")
+
+
+@lru_cache(maxsize=256)
+def _order(language: str) -> tuple[str, ...]:
+    return tuple(shipped_frames().order(language))
+
+
+def _each_sentence_once(bodies: list[str]) -> list[str]:
+    split = [_SENTENCE_END.split(body) for body in bodies]
+    kept = [
+        "".join(
+            piece for piece in pieces if piece.strip() not in {later.strip() for after in split[number + 1 :] for later in after}
+        )
+        for number, pieces in enumerate(split)
+    ]
+    return [body for body in (one.strip() for one in kept) if body]
 
 
 def fill(text: str, given: Mapping[str, str]) -> str:
@@ -152,6 +224,15 @@ def variables(text: str) -> frozenset[str]:
     return frozenset(node.name for node in _all(tree) if isinstance(node, nodes.Name))
 
 
+@lru_cache(maxsize=4096)
+def _used(text: str) -> frozenset[str]:
+    """The variables of a text that was checked long ago, perhaps by another Cairn."""
+    try:
+        return variables(text)
+    except NotPlain:
+        return frozenset()
+
+
 def _all(node: nodes.Node) -> Iterator[nodes.Node]:
     waiting = [node]
     while waiting:
@@ -174,11 +255,21 @@ def read_frames(text: str) -> Frames:
     """The frames in the text of a ``wording.yaml``. Raises KeyError or TypeError when a part is missing."""
     data = source.read(text, file="wording.yaml").data
     return Frames(
-        languages={name: Frame(one["frame"], one["joiner"], tuple(one["fallback"])) for name, one in data["frames"].items()},
+        languages={
+            name: Frame(_whole(one["frame"], name), one["stop"], one["joiner"], tuple(one["fallback"]), tuple(one.get("also", ())))
+            for name, one in data["frames"].items()
+        },
         variables={
             name: {language: tuple(str(s) for s in samples) for language, samples in by_language.items()}
             for name, by_language in data["variables"].items()
         },
-        senders=data["senders"],
         forbidden=tuple(str(term) for term in data["forbidden"]),
+        answers=frozenset(str(one) for one in data["answers"]),
     )
+
+
+def _whole(frame: str, language: str) -> str:
+    missing = [name for name in ("{{ sender }}", "{{ body }}") if name not in frame]
+    if missing:
+        raise KeyError(f"the frame of {language} lacks {' and '.join(missing)}")
+    return frame

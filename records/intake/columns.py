@@ -29,6 +29,7 @@ ROSTER_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "phone": ("phone", "mobile", "电话", "手机", "手机号", "联系电话"),
         "carer_phone": ("carer_phone", "家属电话", "联系人电话"),
         "carer_name": ("carer_name", "家属姓名", "联系人"),
+        "sms_consent": ("sms_consent", "短信同意", "同意短信", "同意接收短信"),
         "language": ("language", "语言"),
         "timezone": ("timezone", "time_zone", "时区"),
         "country": ("country", "国家"),

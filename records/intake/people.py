@@ -100,7 +100,8 @@ class Intake:
     first is the most stable one. ``died`` is set for everyone reported dead, even when the day itself was not sent (the
     last day anything is known of then stands in, and a note says so). ``readings`` and ``visits`` are newest first,
     ``visits`` are days in the person's own time zone. ``services_done`` gives the last day of each of annual_exam,
-    eye_screening, foot_screening, kidney_screening, hba1c that is known.
+    eye_screening, foot_screening, kidney_screening, hba1c that is known. ``texts``: whether they agreed to be texted, None where
+    nobody says.
     """
 
     source: str = field(repr=False)
@@ -119,6 +120,7 @@ class Intake:
     medicines: tuple[KnownMedicine, ...] = field(default=(), repr=False)
     care_team: str | None = None
     tag: str | None = None
+    texts: bool | None = None
     services_done: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[NotUnderstood, ...] = field(default=(), repr=False)
 

@@ -14,6 +14,7 @@ name, or family and given       姓名
 sex                             male, female, m, f, 男, 女, 1, 2
 born, died, last_visit          2025-02-01, 2025/2/1, 20250201 or 2025年2月1日, never 01/02/2025
 phone, carer_phone, carer_name  several phones are parted by ;
+sms_consent                     yes or no (是, 否; sí, no): whether they agreed to be texted; empty where nobody asked
 language, timezone              en, zh-Hans, zh-Hant, es or their names; an IANA zone such as Asia/Shanghai
 country, state                  used for phones, and for the time zone when that is empty
 conditions                      our words or common ones in English, Chinese, Spanish, or ICD-10 codes, parted by ;
@@ -52,6 +53,10 @@ _SEX_WORDS: Mapping[Sex, str] = {
     "other": "other o 其他",
 }
 _SEXES = {word: sex for sex, words in _SEX_WORDS.items() for word in words.split()}
+_AGREED = {
+    **dict.fromkeys(("yes", "y", "true", "1", "si", "sí", "s", "是", "同意"), True),
+    **dict.fromkeys(("no", "n", "false", "0", "否", "不同意"), False),
+}
 _TAGS = {"红": "red", "黄": "yellow", "绿": "green", "红色": "red", "黄色": "yellow", "绿色": "green"}
 _AS_ROSTER = "send CSV in UTF-8 with a first row that names the columns, at least identifier and born"
 
@@ -153,6 +158,7 @@ class _Row:
             medicines=self._medicines(notes),
             care_team=self.cell("care_team") or None,
             tag=_TAGS.get(self.cell("tag"), self.cell("tag").casefold()) or None,
+            texts=self._texts(notes),
             services_done=MappingProxyType(chart.services),
             notes=notes.done(),
         )
@@ -225,6 +231,14 @@ class _Row:
             what = f"column language: {written!r} is not one we write in" if written else "language not known"
             notes.add(what, "write en, zh-Hans, zh-Hant or es")
         return code or written or None
+
+    def _texts(self, notes: Notes) -> bool | None:
+        written = self.cell("sms_consent")
+        agreed = _AGREED.get(plain(written)) if written else None
+        if written and agreed is None:
+            notes.add(f"column sms_consent: {written!r} is neither yes nor no; not texted until it is known", "write yes or no")
+            return False
+        return agreed
 
     def _conditions(self, chart: Chart, notes: Notes) -> None:
         for written in self.many("conditions"):

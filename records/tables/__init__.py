@@ -2,6 +2,20 @@
 
 from records.tables.access import Account, ApiKey, AuditRow, AuditSubject, Idempotency
 from records.tables.base import Base, Moment
+from records.tables.messages import (
+    Alert,
+    Attempt,
+    ChannelState,
+    Consent,
+    ContactRulesRow,
+    Delivery,
+    Message,
+    MessageHold,
+    NumberChange,
+    NumberMark,
+    PhoneQuestion,
+    Traffic,
+)
 from records.tables.network import (
     CareTeam,
     ClockRow,
@@ -25,17 +39,22 @@ from records.tables.people import (
     TimelineRow,
 )
 from records.tables.versions import ForecastRow, PathwayDeed, PathwayDraft, Rollout, RolloutPatient
-from records.tables.work import Delivery, Message, ReferralRow, RefillRow, TaskRow, VisitBooking
+from records.tables.work import ReferralRow, RefillRow, TaskRow, VisitBooking
 
 __all__ = [
     "Account",
+    "Alert",
     "ApiKey",
+    "Attempt",
     "AuditRow",
     "AuditSubject",
     "Base",
     "CareTeam",
+    "ChannelState",
     "ClockRow",
     "Closure",
+    "Consent",
+    "ContactRulesRow",
     "Delivery",
     "Enrolment",
     "EventRow",
@@ -46,7 +65,10 @@ __all__ = [
     "JobRow",
     "LeaseRow",
     "Message",
+    "MessageHold",
     "Moment",
+    "NumberChange",
+    "NumberMark",
     "Organisation",
     "PathwayDeed",
     "PathwayDraft",
@@ -54,6 +76,7 @@ __all__ = [
     "Patient",
     "PersonKey",
     "PersonToken",
+    "PhoneQuestion",
     "ReferralRow",
     "RefillRow",
     "Rollout",
@@ -63,5 +86,6 @@ __all__ = [
     "TaskRow",
     "TeamPulse",
     "TimelineRow",
+    "Traffic",
     "VisitBooking",
 ]

@@ -1,10 +1,10 @@
-"""Work that patients bring: tasks, visits, deliveries, messages, referrals, refills."""
+"""Work that patients bring: tasks, visits, referrals, refills."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from records.tables.base import Base, Code, Id, Key
@@ -61,44 +61,6 @@ class VisitBooking(Base):
     care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"))
     day: Mapped[date]
     __table_args__ = (Index("ix_visit_booking_care_team_id_day", "care_team_id", "day"),)
-
-
-class Delivery(Base):
-    """Something to be handed to the outside, by key. ``status``: planned, attempting, handed, unknown, failed, dropped.
-
-    ``attempt`` is stored before the outside is called, so that a crash between the two leaves a trace to ask about.
-    """
-
-    __tablename__ = "delivery"
-    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
-    key: Mapped[str] = mapped_column(Key, primary_key=True)
-    kind: Mapped[str] = mapped_column(Code)
-    status: Mapped[str] = mapped_column(Code)
-    planned: Mapped[datetime]
-    not_after: Mapped[datetime | None]
-    urgent: Mapped[bool] = mapped_column(default=False)
-    attempt: Mapped[str | None] = mapped_column(String(64), index=True)
-    attempted_at: Mapped[datetime | None]
-    sealed_attempt: Mapped[bytes | None]  # to whom and what, so that the provider can be asked about it
-    attempts: Mapped[int] = mapped_column(default=0)
-    provider_id: Mapped[str | None] = mapped_column(String(80), index=True)
-    reason: Mapped[str] = mapped_column(Code, default="")
-    settled: Mapped[datetime | None]
-    sealed: Mapped[bytes]
-    __table_args__ = (Index("ix_delivery_status_planned", "status", "planned"),)
-
-
-class Message(Base):
-    """A text that went out or came in; what a phone shows. ``sealed``: to or from, and the wording."""
-
-    __tablename__ = "message"
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
-    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"))
-    direction: Mapped[str] = mapped_column(String(3))
-    key: Mapped[str] = mapped_column(Key)
-    at: Mapped[datetime]
-    sealed: Mapped[bytes]
-    __table_args__ = (UniqueConstraint("patient_id", "direction", "key"), Index("ix_message_patient_id_at", "patient_id", "at"))
 
 
 class ReferralRow(Base):

@@ -5,24 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import func, select
 
-from activities.channels.port import CannotTell, Finding, InDoubt, NotFound, OutgoingSms, Receipt, TryLater, Undeliverable
+from activities.channels.port import (
+    CannotTell,
+    Finding,
+    Heard,
+    InDoubt,
+    NotFound,
+    NotSigned,
+    OutgoingSms,
+    Receipt,
+    TryLater,
+    Undeliverable,
+    Webhook,
+)
+from activities.channels.registry import Channels
 from activities.events import Events
 from activities.messages import MessageActivities
 from activities.places import PlaceActivities
 from activities.plans import Plans
+from activities.sending.reports import Reports
 from activities.steps import Engine, StepActivities
 from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, Enrolled, Fill
 from pathways.language import library
 from pathways.serial import load_reason
+from records.attempts import Attempts
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import NewPatient, Patients, Profile
-from records.tables import CareTeam, Delivery, Message, Organisation, PathwayVersion, Patient, StepRow, TaskRow, TimelineRow
+from records.tables import (
+    Attempt,
+    CareTeam,
+    Delivery,
+    Message,
+    Organisation,
+    PathwayVersion,
+    Patient,
+    StepRow,
+    TaskRow,
+    TimelineRow,
+)
 from records.vault import Vault
 from workflows.contract import Deliver, Delivered, Handover, Step, Taken
 
@@ -36,18 +63,26 @@ class OneChannel:
     name: str = "one"
     does: Exception | None = None
     finds: Finding = field(default_factory=NotFound)
+    then: list[Exception | None] = field(default_factory=list)  # what the next calls do, before ``does``
     sent: list[OutgoingSms] = field(default_factory=list)
     asked: list[OutgoingSms] = field(default_factory=list)
 
     async def send(self, sms: OutgoingSms) -> Receipt:
-        if self.does is not None:
-            raise self.does
+        does = self.then.pop(0) if self.then else self.does
+        if does is not None:
+            raise does
         self.sent.append(sms)
-        return Receipt("SM1", "sent")
+        return Receipt(f"SM{len(self.sent)}", "sent", segments=1)
 
     async def find(self, sms: OutgoingSms) -> Finding:
         self.asked.append(sms)
         return self.finds
+
+    def hear(self, what: Literal["inbound", "status"], webhook: Webhook) -> Heard:
+        raise NotSigned("nobody calls")
+
+    async def aclose(self) -> None:
+        return
 
 
 @dataclass
@@ -58,6 +93,7 @@ class Installation:
     now: datetime = START
     vault: Vault = field(default_factory=lambda: Vault(bytes(range(32))))
     channel: OneChannel = field(default_factory=OneChannel)
+    more: tuple[OneChannel, ...] = ()
     plans: Plans = field(init=False)
     clock: Clock = field(init=False)
     patient: str = ""
@@ -72,13 +108,24 @@ class Installation:
 
     @property
     def messages(self) -> MessageActivities:
-        return MessageActivities(self.database, self.vault, self.plans, self.clock, self.channel)
+        return MessageActivities(self.database, self.vault, self.plans, self.clock, Channels.of(self.channel, *self.more))
+
+    @property
+    def reports(self) -> Reports:
+        return Reports(self.database, self.vault, self.clock, self.messages.channels, None)
 
     @property
     def places(self) -> PlaceActivities:
         return PlaceActivities(self.database, self.vault, self.clock)
 
-    async def begin(self, *, hospitals: int = 2, pharmacies: int = 2, phone: str | None = "+8613900000001") -> str:
+    async def begin(
+        self,
+        *,
+        hospitals: int = 2,
+        pharmacies: int = 2,
+        phone: str | None = "+8613900000001",
+        channels: tuple[str, ...] = (),
+    ) -> str:
         """A network, the shipped hypertension pathway, and one patient whose enrolment no step has taken yet."""
         shipped = library()["hypertension"]
         assert shipped.pathway is not None
@@ -99,7 +146,7 @@ class Installation:
             text = shipped.document.text
             session.add(PathwayVersion(version=version, pathway="hypertension", text=text, published=START, current=True))
             await session.flush()
-            profile = Profile(given="Anna", shown="Anna Li", phone=phone, identifiers=("mrn|1",))
+            profile = Profile(given="Anna", shown="Anna Li", phone=phone, identifiers=("mrn|1",), channels=channels)
             new = NewPatient(profile, "team-1", "en", "Asia/Shanghai", {"hypertension": version})
             patient, person = await Patients(session, self.vault).add(new, at=self.now)
             enrolled = Enrolled(
@@ -148,6 +195,13 @@ class Installation:
     async def delivery(self, key: str) -> Delivery:
         async with self.database.reading() as session:
             return await session.get_one(Delivery, (self.patient, key))
+
+    async def attempt(self, key: str) -> Attempt:
+        """The last try of a delivery."""
+        async with self.database.reading() as session:
+            found = await Attempts(session).last(self.patient, key)
+            assert found is not None
+            return found
 
     async def counts(self) -> Mapping[str, int]:
         """Rows by table."""

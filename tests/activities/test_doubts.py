@@ -73,7 +73,7 @@ async def test_a_text_that_the_provider_has_is_settled_and_kept_as_sent(installa
     installation.channel.finds = Found(Receipt("SM7", "delivered"))
     assert await doubts(installation, Woken()).settle() == {"handed": 1}
     delivery = await installation.delivery(left.key)
-    assert (delivery.status, delivery.provider_id) == ("handed", "SM7")
+    assert (delivery.status, (await installation.attempt(left.key)).provider_id) == ("handed", "SM7")
     assert (await installation.counts())["message"] == 1
     assert await doubts(installation, Woken()).settle() == {}
 

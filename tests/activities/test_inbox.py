@@ -9,18 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from activities.channels.port import DeliveryReport, InboundSms
-from activities.inbox import Inbox, TakenIn
+from activities.channels.port import InboundSms
+from activities.conversations import Conversations, TakenIn
 from activities.waking import NotWoken
-from pathways.engine.commands import Part, SendMessage
-from pathways.engine.events import AnswerReceived, AnyEvent, MessageFailed
-from pathways.serial import dump_command
+from pathways.engine.events import AnswerReceived, AnyEvent
 from records.clock import Clock
 from records.database import Database, migrate
 from records.eventlog import EventLog
 from records.messages import Messages, Text
 from records.patients import NewPatient, Patients, Profile
-from records.tables import CareTeam, Delivery, Organisation
+from records.tables import CareTeam, Organisation
 from records.vault import Vault
 
 NOW = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
@@ -47,7 +45,7 @@ class House:
     database: Database
     vault: Vault
     waker: Woken
-    inbox: Inbox
+    inbox: Conversations
 
     async def person(self, phone: str | None = PHONE, carer: str | None = None, language: str = "en") -> str:
         profile = Profile("Wang", "Fang", "Wang Fang", phone=phone, carer_phone=carer)
@@ -86,7 +84,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         session.add(Organisation(id="centre-1", kind="centre", name="Centre", network_id="centre-1"))
         await session.flush()
         session.add(CareTeam(id="team-1", organisation_id="centre-1", name="Team 1"))
-    yield House(database, vault, waker, Inbox(database, vault, clock, waker))
+    yield House(database, vault, waker, Conversations(database, vault, clock, waker))
     await database.close()
 
 
@@ -106,11 +104,11 @@ async def test_a_reading_is_taken_with_its_values(house: House) -> None:
     assert (event.kind, dict(event.readings)) == ("reading", {"sbp": 152.0, "dbp": 95.0})
 
 
-async def test_a_reading_that_cannot_be_is_shown_to_a_person(house: House) -> None:
+async def test_a_reading_that_cannot_be_is_to_be_asked_for_again(house: House) -> None:
     patient = await house.person()
     await house.texts("BP 952/95")
     event = await house.answer(patient)
-    assert (event.kind, dict(event.readings)) == ("text", {})
+    assert (event.kind, dict(event.readings)) == ("unclear", {})
 
 
 async def test_an_sms_that_the_provider_tells_twice_is_one_answer(house: House) -> None:
@@ -160,36 +158,3 @@ async def test_somebody_who_was_forgotten_is_told_nothing(house: House) -> None:
     async with house.database.begin() as session:
         await Patients(session, house.vault).forget(patient)
     assert await house.texts("1") == TakenIn((), 0)
-
-
-async def _handed(house: House, patient: str) -> None:
-    async with house.database.begin() as session:
-        person = await Patients(session, house.vault).vault_of(patient)
-        command = SendMessage("message/1", "patient", (Part("hypertension", "visit_soon"),), NOW)
-        session.add(
-            Delivery(
-                patient_id=patient,
-                key="message/1",
-                kind="message",
-                status="handed",
-                planned=NOW,
-                attempt="attempt-1",
-                provider_id="SM1",
-                sealed=person.seal("delivery/message/1", dump_command(command)),
-            )
-        )
-
-
-async def test_a_text_that_did_not_arrive_after_all_becomes_an_event_once(house: House) -> None:
-    patient = await house.person()
-    await _handed(house, patient)
-    lost = DeliveryReport("attempt-1", "SM1", "undelivered", "no_such_number", 30005)
-    assert await house.inbox.report(lost)
-    assert await house.inbox.report(lost)
-    (event,) = await house.log(patient)
-    assert isinstance(event, MessageFailed)
-    assert (event.key, event.reason, event.to) == ("message/1", "no_such_number", "patient")
-
-
-async def test_a_report_of_somebody_elses_message_is_none_of_ours(house: House) -> None:
-    assert not await house.inbox.report(DeliveryReport(None, "SM9", "delivered"))

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import CannotTell, Found, InDoubt, Misconfigured, Receipt, TryLater, Undeliverable
+from activities.sending.doubting import PATIENCE
 from pathways.engine.events import AnswerReceived, AnyEvent, Died, Hospitalised
 from records.database import Database
 from records.patients import STATE, Patients
@@ -53,8 +54,8 @@ async def test_after_a_death_in_between_the_provider_is_asked_and_believed(insta
     installation.channel.finds = Found(Receipt("SM9", "delivered"))
     assert await installation.deliver(message) == Delivered(status="handed")
     assert installation.channel.sent == []
-    delivery = await installation.delivery(message.key)
-    assert (delivery.provider_id, delivery.attempts) == ("SM9", 1)
+    attempt = await installation.attempt(message.key)
+    assert (attempt.provider_id, attempt.number, attempt.status) == ("SM9", 1, "taken")
 
 
 async def test_what_was_certainly_not_taken_is_sent_as_a_new_attempt(installation: Installation, message: Handover) -> None:
@@ -73,6 +74,9 @@ async def test_where_the_provider_cannot_tell_nothing_is_sent_and_a_person_calls
     with pytest.raises(ApplicationError):
         await installation.deliver(message)
     installation.channel.does, installation.channel.finds = None, CannotTell("too long ago")
+    with pytest.raises(ApplicationError):
+        await installation.deliver(message)
+    installation.now += PATIENCE
     assert await installation.deliver(message) == Delivered(learnt=True, status="unknown")
     assert installation.channel.sent == []
     assert "message_failed" in await _events(installation)

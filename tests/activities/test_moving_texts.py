@@ -81,12 +81,12 @@ async def test_a_text_that_may_have_gone_out_stands(installation: Installation) 
 async def test_a_text_is_told_in_the_words_of_the_version_that_planned_it(installation: Installation) -> None:
     shipped = library()["hypertension"]
     assert shipped.document is not None
-    before = load_published(shipped.document.text.replace("your visit:", "your day:"), file="before")
+    before = load_published(shipped.document.text.replace("your visit with us is", "your day with us is"), file="before")
     assert before.wording.messages != shipped.wording.messages
     installation.plans.loaded["before"] = before
     await carried_out(installation, await text(installation, replace(SOON, version="before")))
     assert (await installation.deliver(Handover("message/1", "message", False))).status == "handed"
-    assert "our day:" in installation.channel.sent[-1].text
+    assert "our day with us is" in installation.channel.sent[-1].text
 
 
 async def test_a_text_whose_version_is_not_there_any_more_is_told_in_the_words_of_now(installation: Installation) -> None:

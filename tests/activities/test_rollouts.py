@@ -11,6 +11,7 @@ from spine.people import pressure, somebody
 from sqlalchemy import select
 
 from activities.channels.port import OutgoingSms, Receipt
+from activities.channels.registry import Channels
 from activities.enrolment import Enrolments
 from activities.events import Events
 from activities.messages import MessageActivities
@@ -118,7 +119,7 @@ class Town:
         if self.asleep:
             raise NotWoken("away")
         steps = StepActivities(self.database, self.vault, self.plans, self.clock)
-        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.phone)  # type: ignore[arg-type]
+        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, Channels.of(self.phone))  # type: ignore[arg-type]
         places = PlaceActivities(self.database, self.vault, self.clock)
         while True:
             taken = await steps.take_step(Step(patient, next_step))

@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from activities.channels.registry import Channels
 from activities.channels.sandbox import SandboxChannel
 from activities.enrolment import Enrolments
 from activities.events import Events
@@ -186,7 +187,7 @@ async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
     async with SandboxChannel(folder / "sandbox.db", now=now) as channel:
         waker = InProcessWaker(
             StepActivities(database, vault, plans, clock),
-            MessageActivities(database, vault, plans, clock, channel),
+            MessageActivities(database, vault, plans, clock, Channels.of(channel)),
             PlaceActivities(database, vault, clock),
         )
         parts = ApiParts(
@@ -198,7 +199,7 @@ async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
             enrolments=Enrolments(database, vault, plans, clock),
             waker=waker,
             housekeeping=Housekeeping(database, clock, cast(Waker, waker)),
-            channel=channel,
+            channels=Channels.of(channel),
             public_url="https://cairn.example",
         )
         transport = httpx.ASGITransport(app=create_app(parts))

@@ -106,6 +106,8 @@ async def _known(place: Network) -> dict[str, str]:
 
 
 def _key(path: str) -> str:
+    if path.endswith("/contact-rules"):
+        return "coordinator"
     run = ("/places", "/teams", "/keys", "/accounts", "/closures")
     return "administrator" if any(part in path for part in run) else "auditor" if path.endswith("/audit") else "coordinator"
 

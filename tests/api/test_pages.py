@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from activities.channels.registry import Channels
 from activities.channels.twilio import TwilioChannel, TwilioSettings
 from api.app import create_app
 from tests.api.conftest import EMERGENCY, START, Network
@@ -114,7 +115,7 @@ async def twilio(network: Network) -> httpx.AsyncClient:
     settings = TwilioSettings(
         account_sid="AC1", auth_token="secret", callback_url="https://cairn.example/x", from_number="+15550000000"
     )
-    parts = replace(network.parts, channel=TwilioChannel(settings, now=now))  # type: ignore[arg-type]
+    parts = replace(network.parts, channels=Channels.of(TwilioChannel(settings, now=now)))  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=create_app(parts)), base_url="http://inside")
 
 

@@ -164,13 +164,25 @@ happenings = st.one_of(
     errands,
     st.builds(
         lambda k, r: _plain(events.AnswerReceived, kind=k, readings=r),
-        st.sampled_from(["confirm", "another_day", "stop", "start", "reading", "danger", "text"]),
+        st.sampled_from(["confirm", "another_day", "stop", "start", "reading", "unclear", "whose", "danger", "text"]),
         pressures,
     ),
     st.builds(
-        lambda r, t: _plain(events.MessageFailed, key="message/odd", reason=r, to=t),
+        lambda r, t, e: _plain(events.MessageFailed, key="message/odd", reason=r, to=t, elsewhere=e),
         st.sampled_from(["no_such_number", "opted_out", "too_late", "filtered"]),
         st.sampled_from(["patient", "carer", "on_call"]),
+        st.booleans(),
+    ),
+    st.builds(lambda t: _plain(events.MessageArrived, key="message/odd", to=t), st.sampled_from(["patient", "carer", "on_call"])),
+    st.builds(lambda r: _plain(events.TextsChosen, refused=r), st.sampled_from([(), ("reminders",), ("referrals", "refills")])),
+    st.builds(
+        lambda r: (
+            lambda now: (
+                events.MessageFailed,
+                {"key": now.told[-1].key if now.told else "message/odd", "reason": r, "to": "patient"},
+            )
+        ),
+        st.sampled_from(["too_late", "too_late", "filtered"]),
     ),
     st.builds(lambda d: lambda now: (events.VisitBooked, {"booking": "visit#1", "day": _with_day(now, d)}), days),
     st.builds(lambda p: _plain(events.PathwaysChanged, pathways=p), pathway_sets),

@@ -117,9 +117,9 @@ CHANGES = [
         "readings sent from home go through at_home becomes readings sent from home go through no table",
     ),
     (
-        "en: we expect you today at {{ place }}.",
-        "en: come today to {{ place }}.",
-        "in en: “we expect you today at {{ place }}.” becomes “come today to {{ place }}.”",
+        'en: "we expect you today. If you cannot come, please reply 2."',
+        'en: "come today to {{ place }}."',
+        "in en: “we expect you today. If you cannot come, please reply 2.” becomes “come today to {{ place }}.”",
     ),
     (
         "urgent: true",

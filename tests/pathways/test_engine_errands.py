@@ -105,12 +105,15 @@ def test_the_weekly_cap_never_holds_back_news_of_a_referral() -> None:
     assert player.sent == ["visit_soon", "referral_made"]
 
 
-def test_a_waiting_text_waits_again_when_the_patient_has_travelled() -> None:
+def test_a_waiting_text_goes_at_the_first_decent_hour_where_the_patient_has_travelled_to() -> None:
     player = patient()
     emergency = CALM | {"adr_hard_to_control": True}
     player.happens(events.VisitCompleted, date(2025, 3, 10), time(20, 30), readings=emergency)
     player.happens(events.PersonChanged, date(2025, 3, 10), time(20, 40), timezone="America/New_York")
-    player.wait(player.moment(date(2025, 3, 11), time(12)))
-    assert player.sent == []  # nine in Shanghai is evening there
-    player.wait(player.moment(date(2025, 3, 11), time(23)))
+    assert player.sent == []  # twenty to nine in the morning there
+    player.wait(player.moment(date(2025, 3, 10), time(20, 59)))
+    assert player.sent == []
+    player.wait(player.moment(date(2025, 3, 10), time(22, 30)))
     assert player.sent == ["referral_made"]
+    player.wait(player.moment(date(2025, 3, 13)))
+    assert player.sent.count("referral_made") == 1

@@ -25,7 +25,7 @@ tags: [red, green]
 decisions:
   SEND: {title: {en: send on}, tag: red, within: 2 weeks, refer: {service: clinic, urgency: soon}}
   STAY: {title: {en: stay}, tag: green, within: 6 months}
-  ASK: {title: {en: ask}, open_task: {kind: ask_again, by: doctor, within: 3 days}, send: come_back}
+  ASK: {title: {en: ask}, open_task: {kind: ask_again, by: doctor, within: 3 days}, send: come_now}
 services:
   visits:
     kind: follow_up
@@ -53,6 +53,7 @@ tables:
     - {row: F3, incomplete: true, then: ASK, because: {en: not told}, basis: product}
 messages:
   come_back: {en: "please come on {{ day }} to {{ place }}."}
+  come_now: {en: please come back to us.}
 scenarios:
   - name: a wound goes to the clinic
     patient: {born: 1960-01-01, sex: male, conditions: [foot_trouble]}
@@ -177,11 +178,12 @@ def test_an_ill_shaped_part_causes_no_errors_elsewhere() -> None:
 
 def test_what_nothing_uses_and_no_scenario_tries_is_a_warning() -> None:
     text = (
-        SMALL.replace("send: come_back}\nservices", "send: other}\nservices")
+        SMALL.replace("send: come_now}\nservices", "send: other}\nservices")
+        .replace("  come_now: {en: please come back to us.}\n", "")
         .replace("expect: {row: F3}", "nothing: true")
         .replace("visit: {pulse: 70}, nothing", "nothing")
     )
-    loaded = read(text.replace("messages:\n", "messages:\n  other: {en: hello.}\n  idle: {en: hello.}\n"))
+    loaded = read(text.replace("messages:\n", "messages:\n  other: {en: come today.}\n  idle: {en: come today.}\n"))
     assert [(p.name, p.severity) for p in loaded.problems] == [("NotTried", "warning"), ("NotUsed", "warning")]
     assert loaded.pathway is not None
     assert report(loaded.problems).endswith("no errors, 2 warnings")

@@ -11,7 +11,7 @@ import pytest
 from pathways.language import load
 from pathways.language.privacy import Forbidden, shipped_medicines
 from pathways.language.segments import segments
-from pathways.language.wording import NotPlain, NoWording, Wording, shipped_frames, variables
+from pathways.language.wording import NotPlain, NoWording, Wording, in_language, shipped_frames, variables
 
 FRAMES = shipped_frames()
 FORBIDDEN = Forbidden([*FRAMES.forbidden, *shipped_medicines()])
@@ -42,6 +42,70 @@ def test_a_reader_of_another_script_gets_the_nearest_language() -> None:
     assert "复诊" in WORDING.render([("one", "soon", {"day": "x"})], "zh-Hant", "N", "王")
     assert "your visit" in WORDING.render([("one", "soon", {"day": "x"})], "es", "N", "Ana")
     assert "your visit" in WORDING.render([("one", "soon", {"day": "x"})], "xx", "N", "Ana")
+
+
+@pytest.mark.parametrize(
+    ("tag", "gets"),
+    [
+        ("en", "en"), ("en-GB", "en"), ("en-US", "en"), ("EN", "en"),
+        ("es", "es"), ("es-MX", "es"), ("es-419", "es"), ("es_US", "es"), ("ES-es", "es"),
+        ("zh", "zh-Hans"), ("zh-CN", "zh-Hans"), ("zh-SG", "zh-Hans"), ("zh-MY", "zh-Hans"), ("zh_CN", "zh-Hans"),
+        ("zh-Hans", "zh-Hans"),
+        ("zh-Hans-HK", "zh-Hans"), ("cmn", "zh-Hans"), ("zh-cmn-Hans-CN", "zh-Hans"),
+        ("zh-TW", "zh-Hant"), ("zh-HK", "zh-Hant"), ("zh-MO", "zh-Hant"), ("zh_tw", "zh-Hant"), ("zh-Hant", "zh-Hant"),
+        ("zh-Hant-CN", "zh-Hant"), ("ZH-HANT-TW", "zh-Hant"), ("yue", "zh-Hant"), ("yue-HK", "zh-Hant"),
+        ("pt", "en"), ("pt-BR", "en"), ("fr-CA", "en"), ("vi", "en"), ("", "en"), ("-", "en"), ("zhx", "en"), ("x-zh", "en"),
+    ],
+)  # fmt: skip
+def test_every_reader_gets_the_nearest_language_we_write_by_one_rule(tag: str, gets: str) -> None:
+    assert FRAMES.nearest(tag) == gets
+    texts = {language: language for language in FRAMES.languages}
+    assert in_language(texts, tag) == gets  # screens, timelines and reasons
+    wording = Wording({"one": {"soon": {language: f"[{language}]." for language in texts}}}, FRAMES)
+    assert f"[{gets}]" in wording.render([("one", "soon", {})], tag, "N", "Ann")  # texts
+    assert set(FRAMES.order(tag)) >= FRAMES.languages.keys()
+
+
+def test_where_a_text_is_not_there_the_next_language_is_the_one_best_understood() -> None:
+    assert [one for one in FRAMES.order("zh-TW") if one != "zh-TW"] == ["zh-Hant", "zh-Hans", "en", "es"]
+    assert [one for one in FRAMES.order("zh-CN") if one != "zh-CN"] == ["zh-Hans", "zh-Hant", "en", "es"]
+    assert [one for one in FRAMES.order("es-MX") if one != "es-MX"] == ["es", "en", "zh-Hans", "zh-Hant"]
+    assert in_language({"zh-Hans": "简", "en": "e"}, "zh-HK") == "简"
+    assert in_language({"zh-Hans": "简"}, "es") == "简"
+    assert in_language({}, "es") == ""
+
+
+def test_the_day_is_written_in_the_language_that_the_text_is_in() -> None:
+    assert WORDING.spoken([("two", "ready")], "es") == "en"
+    assert WORDING.spoken([("one", "soon")], "zh-TW") == "zh-Hans"
+
+
+def test_how_to_answer_is_said_once_when_messages_of_a_day_become_one() -> None:
+    bodies = ["your check is due by May 2. To arrange a day, reply 2.", "your test is due by May 9. To arrange a day, reply 2."]
+    text = WORDING.frame(bodies, "en", "N", "Ann")
+    assert text == "N: Ann, your check is due by May 2. Your test is due by May 9. To arrange a day, reply 2. Reply STOP to end."
+    text = WORDING.frame(["请做体检。要约时间请回复2。", "请做检验。要约时间请回复2。"], "zh-Hans", "N", "")
+    assert text == "【N】请做体检。请做检验。要约时间请回复2。回复TD退订。"
+
+
+def test_a_text_without_the_number_to_call_is_not_sent() -> None:
+    wording = Wording({"one": {"gap": {"en": "please call {{ phone }}."}}}, FRAMES)
+    with pytest.raises(NoWording, match="phone"):
+        wording.render([("one", "gap", {"phone": " "})], "en", "N", "Ann")
+    assert wording.render([("one", "gap", {"phone": "5", "hospital": ""})], "en", "N", "").startswith("N: please call 5.")
+
+
+def test_a_clinician_on_call_is_not_asked_to_stop_the_alarms() -> None:
+    assert WORDING.frame(["look."], "en", "N", "", stop=False) == "N: look."
+
+
+def test_an_accent_that_would_cost_two_more_sms_is_left_out_and_a_name_in_another_script_is_not() -> None:
+    text = WORDING.frame(["su cita es el 17 de marzo. Responda 1 si viene, 2 para otra fecha."], "es", "Clínica del Río", "María")
+    assert text.startswith("Clinica del Rio: Maria, ")
+    assert segments(text).count == 1
+    assert WORDING.frame(["le esperamos."], "es", "Río", "María").startswith("Río: María, ")  # one SMS either way
+    assert "O'Brien’" not in WORDING.frame(["x " * 50], "en", "N", "O’Brien")
+    assert "王" in WORDING.frame(["x " * 50], "en", "N", "王")
 
 
 def test_a_text_that_cannot_be_filled_is_refused_and_never_sent_half() -> None:
@@ -94,6 +158,12 @@ def test_a_body_holds_nothing_but_names_between_braces(text: str) -> None:
         "it was 7.8 mmol/L",
         "take 5mg daily",
         "体重 70千克",
+        "su tension arterial",
+        "Cáncer",
+        "DIÁLISIS",
+        "your result is too high",
+        "检查结果异常",
+        "指标偏高",
     ],
 )
 def test_a_text_that_names_a_disease_a_value_or_a_medicine_is_refused(text: str) -> None:
@@ -108,6 +178,11 @@ def test_a_text_that_names_a_disease_a_value_or_a_medicine_is_refused(text: str)
         "see you at 10:30, room 12, open 24/7",
         "the subplot of a webpage, dbpedia, bpx",
         "your prescription is ready, call 555 0100",
+        "please come to Highfield House, 12 High Street, Stepney; mind the step",
+        "Centro de Salud Alto de San Juan, mañana a las 10",
+        "Kidneyham, Strokestown and Aidsworth are places",
+        "请到高新区卫生院三楼,低楼层有电梯。",
+        "Reply 2 for another day, 1 if you will come.",
     ],
 )
 def test_a_text_that_tells_nothing_is_accepted(text: str) -> None:

@@ -171,3 +171,21 @@ def test_a_path_that_is_not_there_is_refused_in_words(tmp_path: Path) -> None:
     assert "No such file" in missing.what
     (empty,) = read_path(tmp_path)
     assert isinstance(empty, Refused)
+
+
+@pytest.mark.parametrize(
+    ("written", "texts", "noted"),
+    [
+        ("yes", True, False),
+        ("是", True, False),
+        ("No", False, False),
+        ("否", False, False),
+        ("", None, False),
+        ("perhaps", False, True),
+    ],
+)
+def test_whether_they_agreed_to_be_texted_is_read_and_a_doubt_is_a_no(written: str, texts: bool | None, noted: bool) -> None:
+    (person,) = read_roster(f"identifier,born,name,sms_consent\nA-1,1960-05-01,Li,{written}\n", "roster.csv")
+    assert isinstance(person, Intake)
+    assert person.texts is texts
+    assert any("sms_consent" in note.what for note in person.notes) is noted

@@ -24,6 +24,7 @@ from sqlalchemy import event, insert
 
 sys.path.append(str(Path(__file__).parents[2]))  # the benchmarks are not part of what is installed
 
+from activities.channels.registry import Channels
 from activities.doubts import Doubts
 from activities.housekeeping import Housekeeping
 from activities.integrity import Integrity
@@ -263,6 +264,7 @@ def _known(people: Rows) -> _Known:
         rollout_id="rollout",
         forecast_id="forecast",
         event_id="enrolled",
+        message="ask_again",
     )
 
 
@@ -286,7 +288,7 @@ async def _keep_house(city: Database, listener: Listener) -> None:
     clock, vault, nobody = Clock(), Vault(MASTER), cast(Waker, _Nobody())
     app = app_over(city)
     parts = app.state.parts
-    messages = MessageActivities(city, vault, parts.plans, clock, cast(Any, NoChannel()))
+    messages = MessageActivities(city, vault, parts.plans, clock, Channels.of(cast(Any, NoChannel())))
     doubts = Doubts(city, clock, messages, nobody)
     log = AuditLog.of(city, vault)
     house = Housekeeping(city, clock, nobody)

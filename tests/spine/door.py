@@ -75,7 +75,7 @@ async def the_door(stack: Stack) -> AsyncIterator[Door]:
         enrolments=parts.enrolments,
         waker=stack.waker,
         housekeeping=stack.housekeeping,
-        channel=parts.channel,
+        channels=parts.channels,
     )
     transport = httpx.ASGITransport(app=create_app(api))
     async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test/api/v1") as http:

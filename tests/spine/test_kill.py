@@ -143,10 +143,10 @@ async def live_a_year(home: Path, breeder: Breeder, dying_at: tuple[str, ...], *
 
 def days_before(text: str, sent: datetime) -> int | None:
     """How many days before the visit a ``visit_soon`` was sent."""
-    marker = "your visit: "
+    marker = "your visit with us is on "
     if marker not in text:
         return None
-    named = text.split(marker)[1].split(",")[0]
+    named = text.split(marker)[1].split(".")[0]
     year = sent.astimezone(CHINA).year
     days = [datetime.strptime(f"{named} {y}", "%B %d %Y").replace(tzinfo=UTC).date() for y in (year, year + 1)]
     return min((day - sent.astimezone(CHINA).date()).days for day in days if day >= sent.astimezone(CHINA).date())

@@ -134,22 +134,22 @@ async def test_a_red_patient_is_kept_on_the_path_for_half_a_year(tmp_path: Path)
     # Every text on its day, in the morning where it is ours to choose; what answers somebody's doing follows it at once.
     told = [(at.date(), text.split(": Xiuying, ")[1].split(" Reply STOP")[0]) for at, text in texts]
     assert told == [
-        (date(2025, 3, 7), "your visit: March 10, Xianshuigu Centre. Reply 1 yes, 2 other day."),
-        (date(2025, 3, 10), "we expect you today at Xianshuigu Centre."),
-        (date(2025, 3, 20), "your prescription is ready at Tongxin Pharmacy."),
-        (date(2025, 3, 21), "your visit: March 24, Xianshuigu Centre. Reply 1 yes, 2 other day."),
-        (date(2025, 3, 24), "we expect you today at Xianshuigu Centre."),
+        (date(2025, 3, 7), "your visit with us is on March 10. Reply 1 if you will come, 2 for another day."),
+        (date(2025, 3, 10), "we expect you today. If you cannot come, please reply 2."),
+        (date(2025, 3, 20), "your prescription is ready. You can collect it at Tongxin Pharmacy."),
+        (date(2025, 3, 21), "your visit with us is on March 24. Reply 1 if you will come, 2 for another day."),
+        (date(2025, 3, 24), "we expect you today. If you cannot come, please reply 2."),
         (date(2025, 3, 24), "we have asked District Hospital to see you and will tell you the day."),
-        (date(2025, 3, 24), "District Hospital will see you on March 25."),
-        (date(2025, 4, 4), "your visit: April 7, Xianshuigu Centre. Reply 1 yes, 2 other day."),
-        (date(2025, 4, 7), "we expect you today at Xianshuigu Centre."),
-        (date(2025, 4, 25), "yearly check by May 2, Xianshuigu Centre. Reply 1 yes, 2 change."),
-        (date(2025, 5, 19), "your prescription is ready at Market Street Pharmacy."),
-        (date(2025, 7, 1), "your visit: July 4, Xianshuigu Centre. Reply 1 yes, 2 other day."),
-        (date(2025, 7, 4), "we expect you today at Xianshuigu Centre."),
-        (date(2025, 7, 7), "we missed you July 4. Reply 2 for another day at Xianshuigu Centre."),
-        (date(2025, 8, 19), "your visit: August 22, Xianshuigu Centre. Reply 1 yes, 2 other day."),  # found again
-        (date(2025, 8, 22), "we expect you today at Xianshuigu Centre."),
+        (date(2025, 3, 24), "District Hospital will see you on March 25. If you cannot go, reply 2."),
+        (date(2025, 4, 4), "your visit with us is on April 7. Reply 1 if you will come, 2 for another day."),
+        (date(2025, 4, 7), "we expect you today. If you cannot come, please reply 2."),
+        (date(2025, 4, 25), "please come for your yearly check by May 2. To arrange a day, reply 2."),
+        (date(2025, 5, 19), "your prescription is ready. You can collect it at Market Street Pharmacy."),
+        (date(2025, 7, 1), "your visit with us is on July 4. Reply 1 if you will come, 2 for another day."),
+        (date(2025, 7, 4), "we expect you today. If you cannot come, please reply 2."),
+        (date(2025, 7, 7), "we missed you on July 4. Please reply 2 and we will find another day."),
+        (date(2025, 8, 19), "your visit with us is on August 22. Reply 1 if you will come, 2 for another day."),  # found again
+        (date(2025, 8, 22), "we expect you today. If you cannot come, please reply 2."),
     ]
     answers = ("prescription is ready", "have asked", "will see you")
     for at, text in texts:

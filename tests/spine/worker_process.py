@@ -32,6 +32,7 @@ from temporalio.worker import (
 )
 
 from activities.channels.port import OutgoingSms
+from activities.channels.registry import Channels
 from activities.channels.sandbox import SandboxChannel
 from activities.plans import Plans
 from activities.steps import Engine
@@ -171,7 +172,7 @@ async def serve(order: Order) -> None:
     assert isinstance(parts.channel, SandboxChannel)
     channel = SandboxChannel(parts.settings.home / "sandbox-provider.db", now=now, after_accept=accepted)
     plans = Plans(contact=ContactRules() if order.engine == "1" else CHANGED_CONTACT, loaded=shipped())
-    parts = replace(parts, channel=channel, plans=plans)
+    parts = replace(parts, channels=Channels.of(channel), plans=plans)
     engine = Engine() if order.engine == "1" else CHANGED
     told = asyncio.Event()
     asyncio.get_running_loop().add_reader(0, told.set)

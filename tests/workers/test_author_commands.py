@@ -42,3 +42,22 @@ def test_what_is_there_already_is_never_written_over(tmp_path: Path) -> None:
 def test_a_language_that_we_do_not_speak_is_refused_and_not_answered_in_english(words: tuple[str, ...]) -> None:
     code, output = _said(*words, "--language", "fr")
     assert (code, "there are no words in 'fr'; use one of: en, zh-Hans" in output) == (2, True), output
+
+
+def test_an_author_reads_every_text_as_the_patient_will_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    code, output = _said("messages", "hypertension", "--language", "es-MX")
+    assert code == 0, output
+    assert "visit_today es 1 SMS, GSM-7" in output
+    assert "le esperamos hoy. Si no puede venir, responda 2, por favor. Si no desea SMS: ALTO." in output
+    assert output.count(" SMS, GSM-7 ") == 9
+
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("pathway: mine\nmessages:\n  odd: {en: 'your insulin is HERE. Reply 3.'}\n  worse: {en: '{{ day'}\n", "utf-8")
+    code, output = _said("messages", str(mine), "--language", "en")
+    assert code == 0, output
+    for said in ("error: the word 'insulin' tells", "error: the text asks for the answer '3'", "warning: 'HERE' is shouting"):
+        assert said in output
+    assert "worse en cannot be put into words" in output
+
+    assert "on_call_alert" in _said("messages", "network", "--long")[1]
+    assert _said("messages", "nothing")[0] == 2

@@ -17,8 +17,9 @@ def test_without_any_setting_the_embedded_stack_keeps_to_itself() -> None:
     settings = Settings.read({})
     assert settings.database_url.startswith("sqlite+aiosqlite:///")
     assert settings.api_host == "127.0.0.1"
-    assert settings.channel == "sandbox"
+    assert settings.channels == ("sandbox",)
     assert settings.metrics_port == 0
+    assert (settings.sms_per_second, settings.trust_forwarded) == (0.0, False)
 
 
 def test_a_network_says_which_pathways_it_follows() -> None:
@@ -50,6 +51,7 @@ CLUSTER = {"CAIRN_TEMPORAL_ADDRESS": "temporal:7233"}
         ({"CAIRN_MASTER_KEY_FILE": "/nowhere"}, "cannot be read"),
         ({CONFIG: "/nowhere.toml"}, "CAIRN_CONFIG is '/nowhere.toml', which cannot be read"),
         ({"CAIRN_PUBLIC_URL": "cairn.example"}, "begins with https"),
+        ({"CAIRN_SMS_PER_SECOND": "-1"}, "use a number such as 10 or 0.5, or 0 for no limit"),
         ({"CAIRN_CO_MANAGED": "hypertension, strokes"}, "names 'strokes', which is no shipped pathway; did you mean stroke?"),
         ({"CAIRN_CO_MANAGED": "medication_checks"}, "which is no shipped pathway; use some of: adult_screening"),
         ({"CAIRN_CO_MANAGED": ","}, "names no pathway"),
@@ -85,9 +87,10 @@ def test_the_environment_wins_over_the_file_and_a_secret_may_lie_in_a_file_of_it
     secret, file = tmp_path / "token", tmp_path / "cairn.toml"
     secret.write_text("very-secret\n")
     file.write_text(f"api_port = 9001\nlog_level = 'error'\ntwilio_auth_token_file = '{secret}'\nmaster_key = 'from-the-file'\n")
-    settings = Settings.read({CONFIG: str(file), "CAIRN_API_PORT": "9002", "CAIRN_MASTER_KEY_FILE": str(secret)})
+    environment = {CONFIG: str(file), "CAIRN_API_PORT": "9002", "CAIRN_MASTER_KEY_FILE": str(secret)}
+    settings = Settings.read(environment)
     assert (settings.api_port, settings.log_level) == (9002, "error")
-    assert settings.twilio_token == "very-secret"
+    assert in_force(environment)["TWILIO_AUTH_TOKEN"].value == "very-secret"
     assert settings.master_key == "very-secret", "the environment wins, as a file, too"
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
 
+from activities.channels.phones import Phones
 from api.app import create_app
 from workers.demonstration import demonstrate
 from workers.process import logged, process, serving_api, until_stopped
-from workers.settings import Settings
+from workers.settings import BadSetting, Settings
 from workers.stack import api_parts, running
 from workers.temporal import refuse_if_taken, temporal_address
 
@@ -23,16 +26,28 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up() -> None:
+def up(
+    sms: Annotated[str, typer.Option(help="twilio: a Twilio of our own stands beside, and texts go the whole way by HTTP.")] = "",
+) -> None:
     """The embedded stack in real time; Ctrl-C stops it, the next start goes on."""
-    asyncio.run(_up(Settings.read()))
+    if sms not in ("", "twilio"):
+        raise BadSetting(f"--sms is {sms!r}; use twilio, or leave it out")
+    asyncio.run(_up_beside_twilio() if sms else _up(Settings.read()))
 
 
-async def _up(settings: Settings) -> None:
+async def _up_beside_twilio() -> None:
+    from workers.twilio_beside import beside
+
+    async with beside(os.environ) as twilio:
+        print(f"A Twilio of our own is at {twilio.url}; its faults: PATCH {twilio.url}/_fake/faults", flush=True)
+        await _up(twilio.settings, twilio.phones, twilio.ended)
+
+
+async def _up(settings: Settings, phones: Phones | None = None, *also: Callable[[], Awaitable[object]]) -> None:
     logged("up", settings)
-    async with running(settings) as stack:
+    async with running(settings, phones=phones) as stack:
         print(f"Cairn is up: {stack.console_url()}\nAPI keys: {stack.keys_file}\nCtrl-C stops it.", flush=True)
-        await until_stopped(*stack.ends)
+        await until_stopped(*stack.ends, *also)
         print("Stopping.", flush=True)
 
 

@@ -1,0 +1,1 @@
+"""Sending a text: which channel, what follows from its answer, and what its provider says later."""

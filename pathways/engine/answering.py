@@ -1,0 +1,79 @@
+"""What a patient texts back, once it has been read.
+
+Rule 1: a value that cannot be is asked for again, once a day and without repeating it; the second time a person asks.
+Rule 2: who asks us is answered at once, also in quiet hours: they have just shown that they are awake. The weekly cap is for what
+        we begin, not for answers.
+Rule 3: who cannot be texted is asked by a person.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Literal, assert_never
+
+from pathways.engine import contacts, life, reviews, visits
+from pathways.engine.commands import Part, SendMessage
+from pathways.engine.events import AnswerReceived
+from pathways.engine.plan import TaskSpec
+from pathways.engine.turn import Turn
+
+ASK_AGAIN, FOR_WHOM = "ask_again", "for_whom"  # worded by the network, not by a pathway
+ASKED_FOR = timedelta(hours=2)  # later than this the patient wonders what is meant
+
+
+def answered(turn: Turn, event: AnswerReceived, on: date) -> None:
+    """Act on an answer of ``on``, a day where the patient lives."""
+    turn.because("answered", detail={"kind": event.kind})
+    if event.kind != "stop":
+        life.sign_of_life(turn)
+    match event.kind:
+        case "confirm":
+            reviews.confirm_next(turn)
+        case "another_day":
+            turn.open_task(TaskSpec("find_another_day", "health_manager", 2))
+        case "stop":
+            contacts.stop(turn)
+        case "start":
+            contacts.start(turn)
+        case "reading":
+            visits.remember(turn, event.readings, on)
+            reviews.informed(turn, event.readings, on)
+        case "danger":
+            contacts.alert(turn, "on_call")
+            turn.open_task(TaskSpec("urgent_call", "doctor", 0), urgent=True)
+        case "unclear":
+            _ask(turn, ASK_AGAIN, event.by)
+        case "whose":
+            _ask(turn, FOR_WHOM, event.by)
+        case "text":
+            _for_a_person(turn)
+        case _:
+            assert_never(event.kind)
+
+
+def _ask(turn: Turn, template: str, to: Literal["patient", "carer"]) -> None:
+    """Ask back, or let a person ask."""
+    if why := _held_back(turn, template, to):
+        turn.because("not_sent", held_back=why, detail={"template": template})
+        _for_a_person(turn)
+        return
+    key = turn.key(f"message/{turn.today.isoformat()}/{to}")
+    turn.emit(SendMessage(key, to, (Part("", template),), turn.now + ASKED_FOR, priority=turn.priority))
+    turn.because("asked_again" if template == ASK_AGAIN else "asked_for_whom", key=key)
+
+
+def _held_back(turn: Turn, template: str, to: Literal["patient", "carer"]) -> str:
+    if not contacts.may_be_texted(turn, urgent=False):
+        return turn.state.life
+    if turn.state.opted_out:
+        return "opted_out"
+    if not (turn.state.phone if to == "patient" else turn.state.carer):
+        return "no_phone"
+    # Named as messages are, so that it is forgotten with the other counts of an old day.
+    asked_before = template == ASK_AGAIN and turn.number(f"message/{turn.today.isoformat()}/{template}") > 1
+    return "asked_today" if asked_before else ""
+
+
+def _for_a_person(turn: Turn) -> None:
+    """Words that somebody of the team reads."""
+    turn.open_task(TaskSpec("read_answer", "health_manager", 1))
