@@ -1,14 +1,15 @@
 """What a patient's SMS means: a digit, STOP, a reading, a cry for help, or words for the health manager.
 
 Rule 1: a danger word wins over everything, also when negated ("no chest pain"): a nurse's look costs a minute.
-Rule 2: an answer is taken for more than text only when nothing in it is left over to guess at.
+Rule 2: an answer is taken for more than text only when nothing in it is left over to guess at; what is said beside a reading is
+        for a person, and so is a value that may be somebody else's or a target.
 Rule 3: a value that cannot be is asked for again and never repeated back. Nothing is lost: the caller keeps the text.
 The words are in ``answers.yaml``; every language's are read, since people mix them.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,17 @@ from typing import Any, Literal
 
 from pathways.language import source
 
-Kind = Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text"]
+Kind = Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text", "help"]
+"""``help``: never by ``read_answer``, for whom it is for is another's question: see ``asks_help``."""
 
-PLAUSIBLE = {"sbp": (50.0, 300.0), "dbp": (30.0, 200.0), "glucose": (1.0, 33.3)}
-"""mm[Hg] for pressures, mmol/L for glucose (the span of home meters); outside is a slip of the finger."""
+PLAUSIBLE = {"sbp": (50.0, 300.0), "dbp": (30.0, 200.0), "glucose": (1.0, 33.3), "spo2": (40.0, 100.0)}
+"""mm[Hg] for pressures, mmol/L for glucose (the span of home meters), % for oxygen; outside is a slip of the finger."""
+
+LEAST_ALONE = 2.0
+"""mmol/L. Less, without a name or unit, is rather "1 or 2" ("1,2") than so low a glucose."""
+
+ALIKE = 1.15
+"""Of two values of one kind the last counts; where another is more than so many times off, a person looks at both."""
 
 MG_PER_DL_FROM = 36.0
 """A whole number of this or more without a unit is a glucose in mg/dL: no meter shows so many mmol/L, or a part of a mg."""
@@ -29,16 +37,18 @@ MG_PER_DL_IN_A_MMOL_PER_L = 18.016
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``readings``: sbp and dbp in mm[Hg], fpg and other_glucose in mmol/L. ``danger``: names of signs, sorted.
+    """``readings``: sbp and dbp in mm[Hg], fpg and other_glucose in mmol/L, spo2 in %. ``danger``: names of signs, sorted.
 
     ``readings`` may also come with ``danger``. ``ask_again``: a number was meant as a reading and could not be one; where
-    there is nothing else, the answer is ``unclear``.
+    there is nothing else, the answer is ``unclear``. ``more``: beside the reading something is said or asked that a person
+    should read.
     """
 
     kind: Kind
     readings: Mapping[str, float] = field(default_factory=dict, repr=False)
     danger: tuple[str, ...] = ()
     ask_again: bool = False
+    more: bool = False
 
 
 def read_answer(text: str, *, language: str) -> Answer:
@@ -47,9 +57,10 @@ def read_answer(text: str, *, language: str) -> Answer:
     """
     words = _words()
     plain = normalise(text)
-    readings, ask_again = _readings(plain, words, spanish=language.lower().startswith("es"))
-    if danger := tuple(sorted(name for name, pattern in words.danger.items() if pattern.search(plain))):
-        return Answer("danger", readings, danger, ask_again)
+    readings, ask_again, rest = _readings(plain, words, spanish=language.lower().startswith("es"))
+    mine = not words.not_theirs.search(plain)
+    if danger := words.signs(plain):
+        return Answer("danger", readings if mine else {}, danger, ask_again)
     whole = words.without_politeness(plain)
     if whole in words.stop or (words.stop_anywhere.search(plain) and not words.stop_denied.search(plain)):
         return Answer("stop")
@@ -59,9 +70,16 @@ def read_answer(text: str, *, language: str) -> Answer:
         return Answer("confirm")
     if words.says(words.another_day, whole, plain):
         return Answer("another_day")
+    if not mine:
+        return Answer("text")
     if readings:
-        return Answer("reading", readings, (), ask_again)
+        return Answer("reading", readings, (), ask_again, not readings.alike or words.says_more(rest))
     return Answer("unclear", ask_again=True) if ask_again else Answer("text")
+
+
+def asks_help(text: str) -> bool:
+    """Whether *HELP* is all that is said, as carriers know it: who are you, and what do you text me?"""
+    return only(text) in _words().help
 
 
 def only(text: str) -> str:
@@ -80,13 +98,14 @@ _FULL_STOP_FOR_POINT = re.compile("(?<=\\d)。(?=\\d)")
 _PUNCTUATION = ' .,;:!?¡¿"()[]<>*#-_/，。；：！？、（）【】「」“”~…'
 
 
-def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, float], bool]:
-    found: dict[str, float] = {}
+def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple["_Found", bool, str]:
+    """The readings, whether one was meant and cannot be, and what is said besides."""
+    found = _Found()
     again = False
     rest = words.high_low.sub(r"bp \g<s>/\g<d>", words.spoken_point.sub(r"\1.\2", plain))
     rest = words.times.sub(" ; ", rest)
 
-    for name, pattern in (("sbp", words.sbp), ("dbp", words.dbp)):
+    for name, pattern in (("spo2", words.oxygen), ("sbp", words.sbp), ("dbp", words.dbp)):
         for match in pattern.finditer(rest):
             if _inside(name, pressed := float(match["n"])):
                 found[name] = pressed
@@ -100,7 +119,7 @@ def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, 
         named, alone = bool(match["bp"]), not (rest[: match.start()] + rest[match.end() :]).strip(_PUNCTUATION)
         slash = match["by"].strip() not in ("", "-", ",", "，", "、", ".", "y", "and", "和")
         if _inside("sbp", sbp) and _inside("dbp", dbp) and sbp > dbp and (named or alone or slash):
-            found.update(sbp=sbp, dbp=dbp)
+            found["sbp"], found["dbp"] = sbp, dbp
             return " ; "
         a_date = (sbp <= 31 and dbp <= 12) or (sbp <= 12 and dbp <= 31)
         said_short = spanish and match["by"].strip() in ("con", "sobre") and 8 <= sbp <= 25 and 4 <= dbp <= 15
@@ -124,18 +143,33 @@ def _readings(plain: str, words: "_Words", *, spanish: bool) -> tuple[dict[str, 
         again = again or value is None
         if value is not None:
             found["other_glucose"] = value
+    rest = words.after_a_meal.sub(" ; ", rest)
 
     if bare := words.bare.fullmatch(rest.strip(_PUNCTUATION)):
         number = float(bare["n"].replace(",", "."))
         telling = bare["unit"] or bare["after"] or re.fullmatch(r"\d+[.,]\d", bare["n"])  # "9.30" may be a time
         if telling:
             value = _mmol(number, bare["unit"])
+            if not (bare["unit"] or bare["after"]) and number < LEAST_ALONE:
+                value = None
             again = again or value is None
             if value is not None:
                 found["fpg" if words.is_fasting.search(bare["after"] or "") else "other_glucose"] = value
         elif bare["n"].isdigit() and 3 <= number <= 600:  # a whole number alone may be a sugar in either unit or a pressure
             again = True
-    return found, again
+        rest = ""
+    return found, again, rest
+
+
+class _Found(dict[str, float]):
+    """Readings by name; the last one said counts."""
+
+    alike = True
+
+    def __setitem__(self, name: str, value: float) -> None:
+        before = self.get(name, value)
+        self.alike = self.alike and max(before, value) <= ALIKE * min(before, value)
+        super().__setitem__(name, value)
 
 
 def _inside(name: str, value: float) -> bool:
@@ -155,19 +189,25 @@ class _Words:
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.stop, self.start = _plain(given["stop"]["whole"]), _plain(given["start"])
+        self.help = _plain(given["help"])
         self.stop_anywhere, self.stop_denied = (re.compile(_any(given["stop"][where])) for where in ("anywhere", "denied"))
-        self.danger = {name: re.compile(_any(phrases)) for name, phrases in given["danger"].items()}
+        self.danger = {name: re.compile("|".join(map(_said, ways))) for name, ways in given["danger"].items()}
+        self.cries = _plain(given["cries"])
+        self.not_theirs = re.compile(_any([*given["not_theirs"], *given["not_a_reading"]]))
         polite = _any(given["polite"])
         self._polite = re.compile(rf"^(?:{polite}|[\W_])++|(?:{polite}|[\W_])++$")
         self.confirm, self.another_day = (
             re.compile(rf"(?:{_any(given[kind])}|{polite}|[\W_])++") for kind in ("confirm", "another_day")
         )
         self._doubted = re.compile(_any(given["doubted"]))
+        usual = ("beside", "fillers", "counts", "polite", "bp", "sbp", "dbp", "oxygen", "glucose", "fasting", "after_meal")
+        self._beside = re.compile(_any([*given["between"], *(one for name in usual for one in given[name])]))
         self.is_fasting = re.compile(_any(given["fasting"]))
 
         gap = rf"(?:{_any(given['fillers'])}|[\s:=,，：、.()（）])*+"  # possessive: no text may take for ever to be read
         counts = rf"(?!\s*(?:{_any(given['counts'])}))"
         whole = r"(?<![\d.,])(?P<n>\d{1,4})(?![\d/]|[.,]\d)"
+        self.oxygen = re.compile(rf"(?:{_any(given['oxygen'])}){gap}{whole}\s*%?")
         self.sbp = re.compile(rf"(?:{_any(given['sbp'])}){gap}{whole}")
         self.dbp = re.compile(rf"(?:{_any(given['dbp'])}){gap}{whole}")
         pairs = "|".join(rf"{high}\d{{2,3}}\D{{0,3}}{low}\d{{2,3}}" for high, low in given["high_low"].items())
@@ -188,7 +228,8 @@ class _Words:
         with_a_point = r"(?<![\d.,])(?P<n>\d{1,2}[.,]\d)(?![\d/]|[.,]\d)"
         self.after_a_meal = re.compile(rf"(?:{_any(given['after_meal'])}){gap}{with_a_point}{counts}")
         dose = unit.replace("mg(?:/dl)?", "mg/dl")  # a lone "5 mg" is a tablet
-        self.bare = re.compile(rf"{number}{counts}{dose}{after}")
+        told = rf"(?:[\s(（]*(?P<after>{_any([*given['fasting'], *given['after_meal'], *given['glucose']])}))?"
+        self.bare = re.compile(rf"{number}{counts}{dose}{told}")
         self.spoken_point = re.compile(rf"((?:{_any(sugar)}){gap}\d{{1,2}})[点點](\d)(?![\d分半])")
         self.times = re.compile(r"\b\d{1,2}:\d{2}(?:\s*(?:am|pm))?|\b\d{1,2}(?:\.\d{2})?\s*(?:am|pm)\b|\d{1,2}[点點时時]\d{0,2}")
 
@@ -198,6 +239,17 @@ class _Words:
             return False
         return phrases.fullmatch(whole) is not None
 
+    def signs(self, plain: str) -> tuple[str, ...]:
+        """The signs of danger in a text, sorted."""
+        found = {name for name, pattern in self.danger.items() if pattern.search(plain)}
+        return tuple(sorted(found | ({"emergency"} if self.without_politeness(plain) in self.cries else set())))
+
+    def says_more(self, rest: str) -> bool:
+        """Whether what is left beside readings asks something, or holds words that are not usual there."""
+        left = self._beside.sub(" ", self.times.sub(" ", rest))
+        words = re.findall(r"[^\W\d_a-z]{2,}|[a-z]{3,}", left)
+        return bool(words) or self._doubted.search(rest) is not None
+
     def without_politeness(self, plain: str) -> str:
         return self._polite.sub("", plain)
 
@@ -205,6 +257,19 @@ class _Words:
 @cache
 def _words() -> _Words:
     return _Words(source.shipped(Path(__file__).with_name("answers.yaml")))
+
+
+def _said(way: Sequence[str] | Mapping[str, Sequence[str]]) -> str:
+    """A pattern for one way to say something: a phrase, or two words near each other."""
+    if not isinstance(way, Mapping):
+        return _any(way)
+    first, other = _any(way["words"]), _any(way.get("and") or way["then"])
+    pattern = f"{first}{_NEAR}{other}"
+    return f"{pattern}|{other}{_NEAR}{first}" if "and" in way else pattern
+
+
+_NEAR = r"(?:[a-z ,]{0,24}?|[^\d.;!?。；]{0,6}?)"
+"""Between two words of one breath: 24 Latin letters, or 6 signs of any kind."""
 
 
 def _plain(phrases: Iterable[str]) -> frozenset[str]:

@@ -50,8 +50,9 @@ class Causes:
         query = select(ChannelState.why).where(ChannelState.paused_until > self.now).order_by(ChannelState.name == channel)
         return next((f"channel_{why or 'paused'}" for why in reversed((await self.session.scalars(query)).all())), "")
 
-    async def _faults(self) -> int:
-        return await self.session.scalar(select(func.count()).select_from(Patient).where(Patient.fault.is_not(None))) or 0
+    async def _faults(self) -> bool:
+        failing = select(Patient.id).where(Patient.next_due <= self.now, Patient.fault.is_not(None)).limit(1)
+        return await self.session.scalar(failing) is not None
 
     async def _commonest(self, status: str) -> str:
         lately = (Delivery.kind == "message") & (Delivery.planned >= self.now - AN_HOUR_OR_TWO)

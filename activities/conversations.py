@@ -4,13 +4,14 @@ Rule 1: a number that no patient has gets no answer and leaves no trace but a co
 Rule 2: on a phone that several patients share STOP, START and danger are taken for all of them. Anything else is whose name stands
         in it, or whom the phone names when asked; where that does not help, a person reads it for each. Nobody is guessed.
 Rule 3: the provider's id makes the event's, so that an SMS told twice is one event.
-Rule 4: while a phone is asked for whom its text was, nobody is told of the text; a day later, a person is, for each.
+Rule 4: a number that waits to be confirmed as somebody's is no patient's yet (new_numbers.py).
+Rule 5: while a phone is asked for whom its text was, nobody is told of the text; a day later, a person is, for each.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -18,18 +19,20 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.answers import Answer, Kind, read_answer
+from activities.answers import Answer, Kind, asks_help, read_answer
 from activities.channels.port import InboundSms
+from activities.new_numbers import NewNumbers
 from activities.waking import NotWoken, Wakes
 from activities.whose import labels, named, offered, picked
 from pathways.engine.events import AnswerReceived
 from pathways.engine.state import ENDED
 from records.clock import Clock
-from records.consents import TEXTS, Consents
+from records.consents import TEXTS, Consents, Source
 from records.database import Database
 from records.eventlog import EventLog
 from records.messages import Messages
-from records.patients import Patients, Profile, profile_in
+from records.numbers import NumberChanges
+from records.patients import Held, Patients, Profile, profile_in
 from records.phone_questions import Asked, PhoneQuestions, opened
 from records.tables import Message, Patient, PhoneQuestion
 from records.vault import PersonVault, Vault
@@ -77,13 +80,13 @@ class Conversations:
         sms = replace(sms, text=sms.text[:LONGEST_TEXT])
         async with self.database.begin() as session:
             now = await self.clock.now(session)
-            people = await _people(Patients(session, self.vault), sms.from_)
+            patients = Patients(session, self.vault)
+            people, waiting = await _people(patients, sms.from_)
             taking = _Taking(session, self.vault.token("phone", sms.from_), sms, people, now)
-            if people:
-                await taking.take()
-        if not people:
+            to_wake = await taking.take_from(patients, waiting)
+        if not to_wake:
             log.info("an SMS came from a number that no patient has")
-        for one in people.values():
+        for one in to_wake.values():
             if self.waker is None:
                 break
             try:
@@ -108,10 +111,15 @@ class Conversations:
         return given_up
 
 
-async def _people(patients: Patients, phone: str) -> dict[str, Heard]:
-    """Whose phone it is; those who have left only where nobody else has it."""
-    found = await _held(patients, [listed.id for listed in await patients.with_phone(phone)])
-    return {key: one for key, one in found.items() if one.patient.life not in ENDED} or found
+async def _people(patients: Patients, phone: str) -> tuple[dict[str, Heard], dict[str, Heard]]:
+    """Whose phone it is, those who have left only where nobody else has it; and those for whom it waits to be confirmed."""
+    theirs = {listed.id for listed in await patients.with_phone(phone)}
+    waits = set(await NumberChanges(patients.session, patients.vault).on(phone))
+    held = await _held(patients, [*theirs | waits])
+    here = {key: one for key, one in held.items() if one.patient.life not in ENDED}
+    people = {key: one for key, one in here.items() if key in theirs}
+    people = people or {key: one for key, one in held.items() if key in theirs}
+    return people, {key: one for key, one in here.items() if key in waits}
 
 
 async def _held(patients: Patients, ids: list[str]) -> dict[str, Heard]:
@@ -135,14 +143,28 @@ class _Taking:
     now: datetime
     new: int = 0
 
+    async def take_from(self, patients: Patients, waiting: Mapping[str, Heard]) -> dict[str, Heard]:
+        """Take it for those for whom the number waits to be confirmed, then for those whose it is; answers all of them."""
+        concerned = {**self.people, **waiting}
+        if not concerned or await self._told_before(concerned):
+            return concerned
+        held = {key: Held(one.patient, one.person) for key, one in waiting.items()}
+        numbers = NewNumbers(self.session, patients, held, self.sms, self.now)
+        came = await numbers.take(shared=bool(self.people))
+        self.new += numbers.new
+        if came == "for_a_person" and await PhoneQuestions(self.session).of(self.token) is None:
+            await self._to_each(self.sms.provider_id, self.sms.text)
+        elif came != "taken" and self.people:
+            await self.take()
+        return concerned
+
     async def take(self) -> None:
-        if await self._told_before():
-            return
+        """For those whose phone it is."""
         if len(self.people) == 1:
             (one,) = self.people.values()
             await self._tell(one, self.sms.provider_id, self.sms.text)
             return
-        answer = read_answer(self.sms.text, language="")
+        answer = self._read(self.sms.text, "")
         if answer.kind in FOR_ALL:
             for one in self.people.values():
                 await self._tell(one, self.sms.provider_id, self.sms.text, without_readings=True)
@@ -156,10 +178,10 @@ class _Taking:
         elif not await self._to_whom_is_named() and not await self._ask(answer):
             await self._to_each(self.sms.provider_id, self.sms.text)
 
-    async def _told_before(self) -> bool:
+    async def _told_before(self, concerned: Iterable[str]) -> bool:
         """Whether this SMS was told before: kept as somebody's, or what the phone was asked about."""
         kept = select(Message.id).where(
-            Message.patient_id.in_(self.people), Message.direction == "in", Message.key == f"sms/{self.sms.provider_id}"
+            Message.patient_id.in_(list(concerned)), Message.direction == "in", Message.key == f"sms/{self.sms.provider_id}"
         )
         if (await self.session.scalars(kept.limit(1))).first() is not None:
             return True
@@ -230,7 +252,7 @@ class _Taking:
         without_readings: bool = False,
     ) -> None:
         """Tell ``one`` of ``text``, read as it stands unless ``kind`` says how; keep what was ``said``."""
-        answer = read_answer(text, language=one.patient.language)
+        answer = self._read(text, one.patient.language)
         by = one.holds(self.sms.from_) if self.sms.from_ else "patient"
         kind = kind or answer.kind
         readings = dict(answer.readings) if kind in ("reading", "danger") and not without_readings else {}
@@ -241,9 +263,23 @@ class _Taking:
         self.new += 1
         if kind == "reading" and answer.ask_again:  # one of several values was a slip
             await events.append(replace(event, id=f"{event.id}/again", kind="unclear", readings={}))
-        if kind in ("stop", "start"):
-            Consents(self.session).keep(one.patient.id, TEXTS, given=kind == "start", source="sms", at=self.now, event=event.id)
+        if kind == "reading" and answer.more:
+            await events.append(replace(event, id=f"{event.id}/words", kind="text", readings={}))
+        if kind in ("stop", "start") and (by == "patient" or not one.profile.phone):
+            source: Source = "provider" if self.sms.opt_out == kind else "sms"
+            Consents(self.session).keep(one.patient.id, TEXTS, given=kind == "start", source=source, at=self.now, event=event.id)
         self._keep(one, provider_id, said or text)
+
+    def _read(self, text: str, language: str) -> Answer:
+        """As it stands, unless the provider says what it took it for; a *HELP* that it has answered is for a person to read."""
+        match self.sms.opt_out:
+            case "stop" | "start" as kind:
+                return Answer(kind)
+        answer = read_answer(text, language=language)
+        if self.sms.opt_out == "help" and answer.kind != "danger":
+            return Answer("text")
+        alone = len(self.people) == 1
+        return Answer("help") if alone and answer.kind == "text" and asks_help(text) else answer
 
     def _keep(self, one: Heard, provider_id: str, text: str) -> None:
         who = one.holds(self.sms.from_) if self.sms.from_ else "patient"

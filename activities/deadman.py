@@ -15,6 +15,8 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
+from statistics import median
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -22,10 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.causes import Causes
 from activities.usual import fallen, share_fallen
-from pathways.engine.calendar import local_day, zone
+from pathways.engine.calendar import is_quiet, local_day, zone
+from pathways.engine.plan import ContactRules
 from records.alerts import Alerts, Trouble
 from records.bookings import working_days
 from records.clock import Clock
+from records.contact_rules import NetworkRules
 from records.database import Database
 from records.tables import Alert, CareTeam, Delivery, Patient
 from records.traffic import HOUR, WAITING, TrafficCounts, hour_of
@@ -35,12 +39,16 @@ SOME = 3  # of anything late; one alone has a longer time
 ONE_ALONE = timedelta(minutes=50)
 WEEKS = 4
 SHORT, DAY = (1, 3), (24,)  # hours that are looked at together, each time and once an hour
-REPORTED_BY = timedelta(hours=2)  # of messages so young that what became of them is told meanwhile
+REPORTED_BY = timedelta(hours=2)  # of tries in which what became of them is told meanwhile
+TOO_YOUNG = timedelta(minutes=10)  # for a report to be missed
 USUAL_OVER = timedelta(days=7)
 RECOUNTED = 3  # hours, each time
 REPORTS_COME_FOR = 72  # hours in which a provider may still say what became of a message
 KINDS = ("not_handed_over", "not_stepped", "planned_fewer", "not_arriving")
 HOURLY_KINDS = ("planned_fewer_day", "answered_fewer")
+
+Usual = Mapping[str, Sequence[float]]
+"""By care team, the messages of the same hours in each week before."""
 
 Probe = Callable[[], Awaitable[str]]
 """What the outside says: ``temporal_away``, ``no_worker``, or nothing."""
@@ -68,16 +76,27 @@ class DeadMan:
     probe: Probe = _nothing_seen
 
     async def count(self) -> int:
-        """Count the hours that may still change: the last ones each time, the older ones in turn; answers how many messages."""
+        """Count the hours that may still change: the last ones each time, the older ones in turn, and before them those that
+        nobody counted while housekeeping was away, or which a driven clock leapt over; answers how many messages.
+        """
         async with self.database.reading() as session:
             now = await self.clock.now(session)
-        hour, turn = hour_of(now), int(now.timestamp() // 300)
+            hour, turn = hour_of(now), int(now.timestamp() // 300)
+            missed = await self._missed(TrafficCounts(session), hour)
         older = RECOUNTED + turn % (REPORTS_COME_FOR - RECOUNTED)
         many = 0
-        for back in (*range(RECOUNTED), older):
+        for back in (*range(missed, RECOUNTED - 1, -1), *range(RECOUNTED), older):
             async with self.database.begin() as session:  # one each: none holds up the others
                 many += await TrafficCounts(session).count(hour - back * HOUR)
         return many
+
+    async def _missed(self, traffic: TrafficCounts, hour: datetime) -> int:
+        """How many hours back the counting broke off, at most as many as reports come for; 0 where it did not."""
+        newest = await traffic.newest()
+        recounted = hour - RECOUNTED * HOUR
+        if newest is None or newest > recounted or not await traffic.has_any(newest + HOUR, recounted + HOUR):
+            return 0
+        return min(REPORTS_COME_FOR, int((hour - newest) / HOUR))
 
     async def look(self, *, thoroughly: bool) -> Looked:
         """Compare, and keep what stands. ``thoroughly``: whole days and answers too, which once an hour is enough for."""
@@ -153,7 +172,7 @@ class _Look:
             )
             if not any(_sunk(teams, seen, usual) for group in groups for teams in group.values()):
                 continue
-            at_work = await self._at_work([team for team in usual if seen[team] < usual[team]])
+            at_work = await self._at_work([team for team in usual if seen[team] < median(usual[team])])
             for group in groups:
                 sunk = [
                     (about, working)
@@ -166,25 +185,23 @@ class _Look:
         return []
 
     @staticmethod
-    def _fewer(
-        kind: str, about: str, teams: list[str], seen: Mapping[str, int], usual: Mapping[str, float], window: int, cause: str
-    ) -> Trouble:
+    def _fewer(kind: str, about: str, teams: list[str], seen: Mapping[str, int], usual: Usual, window: int, cause: str) -> Trouble:
         counts = {
             "planned": sum(seen[team] for team in teams),
-            "usual": round(sum(usual[team] for team in teams)),
+            "usual": round(_usual_of(teams, usual)),
             "hours": window,
             "teams": len(teams),
         }
         return Trouble(kind, about, cause, care_team=about if teams == [about] else None, counts=counts)
 
-    async def _counts(self, zones: Mapping[str, Sequence[str]], window: int) -> tuple[Counter[str], dict[str, float]]:
-        """By care team: messages of the last ``window`` hours, the hour that has begun with them; and what is usual of them."""
+    async def _counts(self, zones: Mapping[str, Sequence[str]], window: int) -> tuple[Counter[str], dict[str, list[float]]]:
+        """By care team: messages of the last ``window`` hours and of the one that has begun; and the same of each week before."""
         traffic, hour = TrafficCounts(self.session), hour_of(self.now)
         share = (self.now - hour) / HOUR
         hours = [hour - back * HOUR for back in range(window)]
         begun = await traffic.begun()
         seen: Counter[str] = Counter()
-        usual: dict[str, float] = {}
+        usual: dict[str, list[float]] = {}
         for timezone, teams in zones.items():
             seen.update(await traffic.by_team(hours, teams))
             weeks = []
@@ -196,27 +213,32 @@ class _Look:
                 weeks.append({team: before.get(team, 0) + share * at_last.get(team, 0) for team in {*before, *at_last}})
             if len(weeks) >= 2:
                 for team in {team for week_of in weeks for team in week_of}:
-                    usual[team] = sum(week_of.get(team, 0) for week_of in weeks) / len(weeks)
+                    usual[team] = [week_of.get(team, 0) for week_of in weeks]
         return seen, usual
 
     async def _at_work(self, teams: Iterable[str]) -> dict[str, bool]:
-        """Whether today is a day like others there: no holiday, no closure, and none a week ago that is worked today."""
+        """Whether today is a day like others there: no holiday, no closure, and none on which the network texts nobody."""
         found = {}
+        rules: dict[str, ContactRules] = {}
         for team in await self.session.scalars(select(CareTeam).where(CareTeam.id.in_(sorted(teams)))):
             today = local_day(self.now, team.timezone)
             days = await working_days(self.session, team.organisation_id, today, today)
             closed = any(first <= today <= last for first, last in days.closed)
+            if team.organisation_id not in rules:
+                rules[team.organisation_id] = await NetworkRules(self.session).of(team.organisation_id)
+            closed = closed or is_quiet(today, rules[team.organisation_id])
             found[team.id] = days.otherwise.get(today, True) and not closed
         return found
 
     async def _not_arriving(self) -> list[Trouble]:
         traffic, hour = TrafficCounts(self.session), hour_of(self.now)
-        lately = await traffic.by_channel(hour - REPORTED_BY + HOUR, hour + HOUR)
+        lately = await traffic.taken(self.now - REPORTED_BY, self.now - TOO_YOUNG)
         usually = await traffic.by_channel(hour - USUAL_OVER, hour - REPORTED_BY + HOUR)
         found = []
         for channel, counts in lately.items():
             before = usually.get(channel, {})
-            usual = before.get("arrived", 0) / before["handed"] if before.get("handed") else 0.0
+            taken = before.get("handed", 0) + before.get("lost", 0)  # what is lost for good counts as failed, not as handed
+            usual = before.get("arrived", 0) / taken if taken else 0.0
             if share_fallen(counts["arrived"], counts["handed"], usual):
                 cause = "refused_on_the_way" if counts["lost"] * 2 > counts["handed"] - counts["arrived"] else "no_reports"
                 body = {"handed": counts["handed"], "arrived": counts["arrived"], "lost": counts["lost"], "usual": round(usual, 3)}
@@ -230,15 +252,21 @@ class _Look:
         known = [back for back in weeks if begun is not None and self.now - back - day >= begun]
         if len(known) < 2:
             return []
-        usual = sum([await traffic.answers(self.now - back - day, self.now - back) for back in known]) / len(known)
+        usual = median([await traffic.answers(self.now - back - day, self.now - back) for back in known])
         seen = await traffic.answers(self.now - day, self.now)
         if not fallen(seen, usual):
             return []
         return [Trouble("answered_fewer", "all", await self.causes.of_answers(), counts={"answers": seen, "usual": round(usual)})]
 
 
-def _sunk(teams: Sequence[str], seen: Mapping[str, int], usual: Mapping[str, float]) -> bool:
-    return fallen(sum(seen.get(team, 0) for team in teams), sum(usual.get(team, 0.0) for team in teams))
+def _sunk(teams: Sequence[str], seen: Mapping[str, int], usual: Usual) -> bool:
+    return fallen(sum(seen.get(team, 0) for team in teams), _usual_of(teams, usual))
+
+
+def _usual_of(teams: Sequence[str], usual: Usual) -> float:
+    """Of these teams together, the median of the weeks: neither a holiday nor a week of ten times as many is usual."""
+    weeks = list(zip_longest(*(usual[team] for team in teams if team in usual), fillvalue=0.0))
+    return median(map(sum, weeks)) if weeks else 0.0
 
 
 def _weeks_before(hour: datetime, weeks: int, timezone: ZoneInfo) -> datetime:

@@ -14,14 +14,17 @@ from datetime import timedelta
 from sqlalchemy import or_, select
 
 from activities.channels.port import ChannelError
-from activities.messages import MessageActivities
+from activities.messages import IN_DOUBT, MessageActivities
 from activities.recovery import Recovery
-from activities.sending.doubting import PATIENCE
+from activities.sending.doubting import ASKED_AT, PATIENCE
 from activities.waking import Waker
 from records.clock import Clock
 from records.database import Database
-from records.tables import Attempt, Delivery, Patient
+from records.tables import Attempt, Delivery, Patient, PersonKey
 from workflows.contract import Deliver
+
+#: How old a try is when its provider is asked about it for the first, the second ... time; more and more rarely.
+ASKED_AGAIN_AT = (*ASKED_AT, *(timedelta(hours=hours) for hours in (0.5, 0.75, 1, 2, 4, 8, 16, 24, 36, 48, 60, 72)))
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,17 @@ class Doubts:
         async with self.database.reading() as session:
             now = await self.clock.now(session)
             left = (Attempt.status == "begun") & (Attempt.at <= now - self.after)
-            unknown = (Attempt.status == "unknown") & (Attempt.at >= now - self.asked_for)
+            turns = [(Attempt.asked <= times) & (Attempt.at <= now - age) for times, age in enumerate(ASKED_AGAIN_AT)]
+            unknown = (Attempt.status == "unknown") & (Attempt.at >= now - self.asked_for) & or_(*turns)
+            last_try = (
+                (Delivery.patient_id == Attempt.patient_id) & (Delivery.key == Attempt.key) & (Delivery.attempts == Attempt.number)
+            )
             rows = await session.execute(
                 select(Attempt.patient_id, Attempt.key)
-                .where(Attempt.status.in_(("begun", "unknown")), or_(left, unknown))
-                .order_by(Attempt.at)
+                .join(Delivery, last_try)
+                .join(PersonKey, PersonKey.patient_id == Attempt.patient_id)  # whoever was forgotten is asked about no more
+                .where(Attempt.status.in_(("begun", "unknown")), or_(left, unknown), Delivery.status.in_(IN_DOUBT))
+                .order_by(Attempt.asked, Attempt.at)
                 .limit(self.limit)
             )
             return [Deliver(patient, key, "message") for patient, key in rows]

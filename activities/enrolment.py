@@ -27,7 +27,7 @@ from records.database import Database
 from records.eventlog import EventLog
 from records.intake.people import Intake
 from records.patients import NewPatient, Patients, Profile
-from records.tables import CareTeam
+from records.tables import CareTeam, Patient
 from records.vault import Vault
 
 DEFAULT_LANGUAGE = "en"
@@ -77,6 +77,7 @@ class Enrolments:
             if known is not None:
                 patient = await patients.get(known)
                 next_step = patient.last_step + 1 if patient else 1
+                notes = (*notes, *await _other_number(patients, patient, intake, place))
                 return Enrolment(place, "already_enrolled", known, next_step, notes=notes)
             if intake.died is not None:
                 return Enrolment(place, "died", notes=notes)
@@ -108,8 +109,8 @@ class Enrolments:
                 refused = AnswerReceived(id="enrolled/sms_consent", at=now, learnt=now, kind="stop")
                 if not intake.texts:  # before the first step is taken, so that not even its texts go out
                     await events.append(refused)
-                said = "" if intake.texts else refused.id
-                Consents(session).keep(patient.id, TEXTS, given=intake.texts, source="enrolment", at=now, event=said)
+                said = event.id if intake.texts else refused.id
+                Consents(session).keep(patient.id, TEXTS, given=intake.texts, source=intake.texts_source, at=now, event=said)
             plan = Plan({name: current[name] for name in chosen}, contact=self.contact)
             foreseen = step(plan, State(patient=patient.id), event).state
             return Enrolment(
@@ -131,6 +132,20 @@ class Enrolments:
             if found is not None:
                 return found
         return (await session.scalars(select(CareTeam).order_by(CareTeam.id).limit(1))).first()
+
+
+async def _other_number(patients: Patients, patient: Patient | None, intake: Intake, place: str) -> tuple[str, ...]:
+    """A list sent once more may be older than what we know: another number in it is said, and used by nobody."""
+    own = next((phone.number for phone in intake.phones if phone.owner == "self" and phone.number), None)
+    if patient is None or own is None:
+        return ()
+    try:
+        profile = await patients.profile(patient)
+    except LookupError:
+        return ()
+    if own in (profile.phone, profile.carer_phone):
+        return ()
+    return (f"{place}: another phone than the one known; if it is the newer one, tell it with: POST /api/v1/patients/ID/move",)
 
 
 def matching(pathways: Mapping[str, Pathway], intake: Intake, on: date) -> tuple[Match, ...]:
@@ -182,6 +197,7 @@ def _event(intake: Intake, pathways: tuple[str, ...], timezone: str, now: dateti
         timezone=timezone,
         phone=any(phone.owner == "self" and phone.number for phone in intake.phones),
         carer=any(phone.owner == "carer" and phone.number for phone in intake.phones),
+        texts=intake.texts,
         tag=intake.tag,
         last_visit=intake.visits[0] if intake.visits else None,
         readings=readings,

@@ -33,7 +33,7 @@ class Engine:
     goes up with what the engine decides.
     """
 
-    number: str = "2"
+    number: str = "3"
     step: Callable[[Plan, State, AnyEvent, Ahead], Outcome] = step
     next_due: Callable[[Plan, State, Ahead], datetime | None] = next_due
     refold: Callable[..., Outcome] = refold
@@ -89,26 +89,34 @@ class Following:
         return [*self._past, *(event for event in self.followed if not isinstance(event, DueReached))]
 
 
-async def as_left(session: AsyncSession, plans: Plans, log: EventLog, events: Sequence[AnyEvent]) -> tuple[State, Plan]:
+async def as_left(
+    session: AsyncSession, plans: Plans, log: EventLog, events: Sequence[AnyEvent], *, on: date | None = None
+) -> tuple[State, Plan]:
     """The patient as the last step left them, and the plan with every version that they or ``events`` may need.
 
-    A snapshot of another shape is folded anew from the events, up to the last step. Raises UnknownVersion.
+    ``on``: the day (UTC) whose holds the plan has; None: none. A snapshot of another shape is folded anew from the events, up to
+    the last step. Raises UnknownVersion.
     """
     patient = log.patient
     try:
         kept = log.person.open_bytes(STATE, patient.state) if patient.state is not None else None
         state = load_state(kept) if kept is not None else State(patient=patient.id)
     except OldSchema:
-        return await _folded_anew(session, plans, log, events)
-    plan, _ = await plans.of(session, patient.id, also=versions_named(state, events))
+        return await _folded_anew(session, plans, log, events, on)
+    errands = bool(state.referrals) or any(supply.refill for supply in state.supplies.values())
+    also = versions_named(state, events)
+    plan, _ = await plans.of(session, patient.id, also=also, on=on, person=log.person, errands=errands)
     return state, plan
 
 
-async def _folded_anew(session: AsyncSession, plans: Plans, log: EventLog, events: Sequence[AnyEvent]) -> tuple[State, Plan]:
+async def _folded_anew(
+    session: AsyncSession, plans: Plans, log: EventLog, events: Sequence[AnyEvent], on: date | None
+) -> tuple[State, Plan]:
     patient = log.patient
     past = (await log.all())[: patient.taken_event]
     moved = [event for event in (*past, *events) if isinstance(event, VersionMoved)]
-    plan, _ = await plans.of(session, patient.id, also=[version for event in moved for version in (event.came_from, event.to)])
+    named = [version for event in moved for version in (event.came_from, event.to)]
+    plan, _ = await plans.of(session, patient.id, also=named, on=on, person=log.person)
     last = await session.get_one(StepRow, (patient.id, patient.last_step))
     # What fell due after the last event was done then: it must not be done, or told, once more.
     folded = fold(plan, patient.id, past, until=last.at, day_for=day_for)

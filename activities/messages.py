@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import (
     CannotTell,
+    Finding,
     Found,
     InDoubt,
     Misconfigured,
@@ -34,9 +35,9 @@ from activities.channels.registry import Channels
 from activities.plans import Plans, UnknownVersion
 from activities.rendering import Rendering
 from activities.seeing import Seeing
-from activities.sending.calling import Calls
-from activities.sending.choosing import NoneLeft, Wait, share
-from activities.sending.consequences import consequence
+from activities.sending.calling import Calls, NotNow, sayable
+from activities.sending.choosing import NoneLeft, Wait, in_time, share
+from activities.sending.consequences import LONGEST_REST, consequence
 from activities.sending.doubting import PATIENCE, asks_again
 from activities.sending.planned import DROPPED, SETTLED, Planned
 from pathways.engine.commands import SendMessage
@@ -48,7 +49,6 @@ from records.vault import Vault
 from workflows.contract import DELIVER, Deliver, Delivered
 
 IN_DOUBT = frozenset({"attempting", "unknown"})
-A_MOMENT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class MessageActivities:
             else:
                 try:
                     delivered = await self._send(asked, to_try)
-                except _NotNow as fault:
+                except NotNow as fault:
                     passed_over[to_try.channel], waits = fault.until, fault.waits
                     if not fault.urgent:
                         raise waits from None
@@ -103,7 +103,7 @@ class MessageActivities:
         raise ApplicationError("no channel settles it", type="TryLater", next_retry_delay=timedelta(minutes=1))
 
     async def _send(self, asked: Deliver, to_try: _Try) -> Delivered | None:
-        """Call the channel once. None: this channel will not carry it. Raises _NotNow, ApplicationError."""
+        """Call the channel once. None: this channel will not carry it. Raises NotNow, ApplicationError."""
         sms = to_try.sms
         try:
             receipt = await self._calls.send(to_try.channel, sms)
@@ -121,15 +121,18 @@ class MessageActivities:
                 return Delivered(status="settled")
             now = await self.clock.now(found.session)
             await ChannelStates(found.session).well(to_try.channel, begun=attempt.at, now=now)
-            if attempt is not found.attempt or found.delivery.status in SETTLED:
-                found.receipt(attempt, receipt)  # its provider was quicker to call than to answer
-                return Delivered(status="settled")
+            if attempt is not found.attempt or found.delivery.status != "attempting":
+                found.receipt(attempt, receipt)  # its provider was quicker to call than to answer, perhaps that it was lost
+                lost = attempt is found.attempt and found.delivery.status not in SETTLED
+                return None if lost else Delivered(status="settled")
             return await found.taken(attempt, receipt, now)
 
     async def _ask(self, asked: Deliver, to_try: _Try) -> Delivered | None:
         """Ask what became of a try. None: it was certainly not taken. Raises ApplicationError while it can still be settled."""
         try:
             finding = await self._calls.find(to_try.channel, to_try.sms)
+        except Undeliverable as lost:
+            return await self._refused(asked, to_try, lost)
         except Exception as refused:  # nothing was sent: it is only a question to ask again
             finding = CannotTell(type(refused).__name__)
         async with self._holding(asked) as found:
@@ -158,7 +161,11 @@ class MessageActivities:
             if found is None or found.delivery.status not in IN_DOUBT or found.attempt is None:
                 return Delivered(status="settled")
             to_try, was = _Try(found.attempt.channel, found.attempted(found.attempt), begun=True), found.delivery.status
-        finding = await self._calls.find(to_try.channel, to_try.sms)
+        finding: Finding | Undeliverable
+        try:
+            finding = await self._calls.find(to_try.channel, to_try.sms)
+        except Undeliverable as refused:
+            finding = refused
         async with self._holding(asked) as found:
             attempt = found.attempt if found is not None else None
             if found is None or attempt is None or (found.delivery.status, attempt.id) != (was, to_try.sms.attempt):
@@ -170,6 +177,13 @@ class MessageActivities:
                     await found.arrived_after_all(now)
                     return Delivered(learnt=True, status=delivered.status)
                 return delivered
+            if isinstance(finding, Undeliverable):
+                await found.refused(attempt, finding.reason, finding.code, now)
+                if was == "unknown" or not consequence(finding.reason).elsewhere:
+                    return await found.end("failed", finding.reason, now)
+                found.delivery.status = "planned"
+                return Delivered(status="planned")
+            attempt.asked += 1
             if was == "attempting" and isinstance(finding, NotFound):
                 found.not_taken("not_found")
                 return Delivered(status="planned")
@@ -196,17 +210,21 @@ class MessageActivities:
             why = found.held_back(now) or ("" if to else "no_such_number")
             if why:
                 return await found.end("dropped" if why in DROPPED else "failed", why, now)
+            plan, wording = await self.plans.of(session, found.patient.id, on=now.date(), person=found.person)
+            if held := found.covered(plan, now):
+                return await found.end("dropped", held, now)
             way = await found.way(self.channels, now, driven=driven, passed_over=passed_over)
             if isinstance(way, NoneLeft):
                 return await found.end("failed", way.reason, now)
             if isinstance(way, Wait):
                 after = max(way.until - now, timedelta()) + share(found.delivery.priority, asked.key)
+                after = in_time(after, found.delivery.not_after, now)
                 return ApplicationError("the channel rests", type="Resting", next_retry_delay=after)
             try:
                 profile = await found.patients.profile(found.patient)
-                _, wording = await self.plans.of(session, found.patient.id)
                 as_meant = await self._as_meant(session, found.command)
-                text = await Rendering(session, found.patient, profile, wording | as_meant, found.person).text(found.command)
+                told = Rendering(session, found.patient, profile, wording | as_meant, found.person, plan, found.today(now))
+                text = await told.text(found.command)
             except NoWording:
                 return await found.end("failed", "no_wording", now)
             return _Try(way.channel, found.begin(way.channel, to, text, now))
@@ -223,7 +241,7 @@ class MessageActivities:
         """This channel will not carry it. None: another one may."""
         follows = consequence(refusal.reason)
         if follows.alerts:
-            self.seeing.log.error("channel_refuses", channel=to_try.channel, reason=refusal.reason)
+            self.seeing.log.error("channel_refuses", channel=to_try.channel, reason=refusal.reason, code=sayable(refusal.code))
         async with self._holding(asked) as found:
             attempt = found.by_id(to_try.sms.attempt) if found is not None else None
             if found is None or attempt is None or attempt is not found.attempt or found.delivery.status in SETTLED:
@@ -236,22 +254,22 @@ class MessageActivities:
             found.delivery.status = "planned"
             return None
 
-    async def _not_now(self, asked: Deliver, to_try: _Try, later: TryLater | Misconfigured) -> _NotNow:
+    async def _not_now(self, asked: Deliver, to_try: _Try, later: TryLater | Misconfigured) -> NotNow:
         """The provider certainly did not take it: the next try begins afresh, and not before the channel has rested."""
-        reason, wish = later.fault, later.after if isinstance(later, TryLater) else None
+        reason, wish = later.fault, min(later.after, LONGEST_REST) if isinstance(later, TryLater) and later.after else None
         urgent, moment = False, to_try.sms.attempted_at
         async with self._holding(asked) as found:
             if found is not None and found.delivery.status == "attempting" and found.attempt is not None:
                 moment, urgent = await self.clock.now(found.session), found.delivery.urgent
                 if found.attempt.id == to_try.sms.attempt:
                     found.not_taken(reason, later.code if isinstance(later, Misconfigured) else None)
-        rest = await self._rests(to_try, reason, wish)
-        delay = max(rest, wish if wish is not None else consequence(reason).again)
-        waits = ApplicationError(reason, type=type(later).__name__, next_retry_delay=delay)
+        rest = await self._rests(to_try, reason, wish, later.code if isinstance(later, Misconfigured) else None)
         assert moment is not None  # every try is stored with its moment
-        return _NotNow(moment + delay, waits, urgent=urgent)
+        delay = in_time(max(rest, wish if wish is not None else consequence(reason).again), to_try.sms.not_after, moment)
+        waits = ApplicationError(reason, type=type(later).__name__, next_retry_delay=delay)
+        return NotNow(moment + delay, waits, urgent=urgent)
 
-    async def _rests(self, to_try: _Try, reason: str, wish: timedelta | None) -> timedelta:
+    async def _rests(self, to_try: _Try, reason: str, wish: timedelta | None, code: int | None = None) -> timedelta:
         """Count a failure of the channel; answers for how long it rests. Where time is driven none does."""
         follows = consequence(reason)
         if follows.rests is None:
@@ -268,7 +286,7 @@ class MessageActivities:
         if until is None:
             return timedelta()
         told = self.seeing.log.error if follows.alerts else self.seeing.log.warning
-        told("channel_rests", channel=to_try.channel, reason=reason)
+        told("channel_rests", channel=to_try.channel, reason=reason, code=sayable(code))
         return max(until - now, timedelta())
 
     @property
@@ -279,11 +297,3 @@ class MessageActivities:
     async def _holding(self, asked: Deliver) -> AsyncIterator[Planned | None]:
         async with self.database.begin() as session:
             yield await Planned.load(session, self.vault, asked)
-
-
-class _NotNow(Exception):
-    """Not taken: ``until`` when the channel is passed over, and what the workflow is told."""
-
-    def __init__(self, until: datetime, waits: ApplicationError, *, urgent: bool) -> None:
-        super().__init__()
-        self.until, self.waits, self.urgent = until, waits, urgent

@@ -19,9 +19,10 @@ from temporalio import activity
 
 from activities.seeing import Seeing
 from pathways.engine import calendar
-from pathways.engine.commands import CancelReferral, CancelRefill, RequestReferral, RequestRefill
+from pathways.engine.commands import CancelReferral, CancelRefill, RequestReferral, RequestRefill, SendMessage
 from pathways.engine.events import MessageFailed, ReferralMoved, RefillMoved
 from pathways.serial import load_command
+from records.attempts import Attempts
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
@@ -61,12 +62,16 @@ class PlaceActivities:
             handing = await _Handing.load(session, self.vault, asked)
             if handing is None or handing.delivery.status in ("handed", "failed", "dropped", "unknown"):
                 return Delivered(status="settled")
-            now = await self.clock.now(session)
-            handing.delivery.status, handing.delivery.reason, handing.delivery.settled = "failed", "given_up", now
-            await handing.log.append(
-                MessageFailed(id=f"{asked.key}/given_up", at=now, learnt=now, key=asked.key, reason="given_up")
-            )
-            return Delivered(learnt=True, status="failed")
+            now, delivery = await self.clock.now(session), handing.delivery
+            attempt = await Attempts(session).last(asked.patient, asked.key) if delivery.status == "attempting" else None
+            if attempt is not None:  # it may have gone out: a report may still say so
+                attempt.status = "unknown"
+            delivery.status, delivery.reason, delivery.settled = "unknown" if attempt else "failed", "given_up", now
+            command = load_command(handing.person.open(f"delivery/{asked.key}", delivery.sealed))
+            to = command.to if isinstance(command, SendMessage) else "patient"
+            event_id = f"{asked.key}/given_up"
+            await handing.log.append(MessageFailed(id=event_id, at=now, learnt=now, key=asked.key, reason="given_up", to=to))
+            return Delivered(learnt=True, status=delivery.status)
 
     async def _deliver(self, asked: Deliver, kind: str) -> Delivered:
         async with self.seeing.delivering(kind, asked.patient) as seen:

@@ -1,23 +1,27 @@
 """Which pathways a patient follows, and by which rules they are texted: published versions, compiled once per process and kept.
 
 Rule 1: a published version never changes, so that what is compiled from it may be kept for as long as the process lives.
-Rule 2: rules of contact do change: they are kept under the counts of their edits, which every reading of a plan reads.
+Rule 2: rules of contact, and holds, do change: they are kept under the counts of their edits, which every reading of a plan reads.
+Rule 3: holds are for what is done now: whoever only looks ahead names no day and gets none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.holding import Supply, holds_for, supply_of
 from pathways.engine.plan import ContactRules, Pathway, Plan
 from pathways.language import Loaded, load_published
 from pathways.language.medicines import shipped_checks
 from pathways.language.wording import Wording, shipped_frames
 from records.contact_rules import NetworkRules
-from records.tables import CareTeam, ContactRulesRow, Enrolment, Organisation, PathwayVersion, Patient
+from records.tables import CareTeam, ContactRulesRow, Enrolment, NetworkSupply, Organisation, PathwayVersion, Patient
+from records.vault import PersonVault
 
 
 class UnknownVersion(LookupError):
@@ -31,25 +35,53 @@ class Plans:
     contact: ContactRules = field(default_factory=ContactRules)
     loaded: dict[str, Loaded] = field(default_factory=dict)
     _rules: dict[str, tuple[object, ContactRules]] = field(default_factory=dict)  # by organisation, with what they rest on
+    _supply: dict[str, tuple[object, Supply]] = field(default_factory=dict)  # by network, likewise
 
-    async def of(self, session: AsyncSession, patient_id: str, *, also: Iterable[str] = ()) -> tuple[Plan, Wording]:
+    async def of(
+        self,
+        session: AsyncSession,
+        patient_id: str,
+        *,
+        also: Iterable[str] = (),
+        on: date | None = None,
+        person: PersonVault | None = None,
+        errands: bool = True,
+    ) -> tuple[Plan, Wording]:
         """The plan that this patient is pinned to, and the wording that goes with it.
 
-        ``also``: versions that they come from or may move to; one that is not there any more is left out.
+        ``also``: versions that they come from or may move to; one that is not there any more is left out. ``on``: the day (UTC)
+        for which holds are wanted, with ``person`` to read medicines by, and whether refills or referrals may be open; None: no
+        holds.
         """
         edits = (ContactRulesRow.network_id, ContactRulesRow.version, ContactRulesRow.calendar_edits)
+        place = (Organisation.id, Organisation.parent_id, Organisation.network_id, NetworkSupply.edits)
         query = (
-            select(Enrolment.pathway, Enrolment.version, CareTeam.organisation_id, *edits)
+            select(Enrolment.pathway, Enrolment.version, CareTeam.organisation_id, *edits, *place)
             .join(Patient, Patient.id == Enrolment.patient_id)
             .join(CareTeam, CareTeam.id == Patient.care_team_id)
             .join(Organisation, Organisation.id == CareTeam.organisation_id)
             .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
+            .outerjoin(NetworkSupply, NetworkSupply.network_id == Organisation.network_id)
             .where(Enrolment.patient_id == patient_id)
             .order_by(Enrolment.pathway)
         )
         rows = (await session.execute(query)).all()
-        contact = await self._contact(session, rows[0][2], tuple(rows[0][3:])) if rows else self.contact
-        return await self.made_of(session, [(row[0], row[1]) for row in rows], also=also, contact=contact)
+        contact = await self._contact(session, rows[0][2], tuple(rows[0][3:6])) if rows else self.contact
+        plan, wording = await self.made_of(session, [(row[0], row[1]) for row in rows], also=also, contact=contact)
+        if on is None or not rows or rows[0][-1] is None:
+            return plan, wording
+        *above, network, count = rows[0][6:]
+        supply = await self.supply(session, network, count, on)
+        if supply.by_place:
+            plan = replace(plan, holds=await holds_for(session, supply, above, network, patient_id, person, errands=errands))
+        return plan, wording
+
+    async def supply(self, session: AsyncSession, network: str, edits: int, on: date) -> Supply:
+        """What the network has of holds, closures and lacking medicines, read anew where ``edits`` have gone up."""
+        kept = self._supply.get(network)
+        if kept is None or kept[0] != (edits, on):
+            self._supply[network] = kept = ((edits, on), await supply_of(session, network, on))
+        return kept[1]
 
     async def _contact(self, session: AsyncSession, organisation: str, edits: Sequence[object]) -> ContactRules:
         """The rules by which patients of an organisation's teams are texted, read anew where ``edits`` have gone up."""

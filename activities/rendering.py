@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.answering import FOR_WHOM
 from pathways.engine.commands import Part, SendMessage
+from pathways.engine.holding import redirecting
+from pathways.engine.plan import Plan
 from pathways.language import source
 from pathways.language.wording import Wording, shipped_frames
 from records.patients import Profile
@@ -21,6 +23,7 @@ from records.phone_questions import PhoneQuestions
 from records.tables import CareTeam, Organisation, Patient, ReferralRow, RefillRow
 from records.vault import PersonVault
 
+GO_ELSEWHERE = "go_elsewhere"  # worded by the network; ``about`` names the place
 LOCALES = {"zh-Hans": "zh_Hans", "zh-Hant": "zh_Hant"}
 
 
@@ -46,6 +49,8 @@ class Rendering:
     profile: Profile
     wording: Wording
     person: PersonVault | None = None
+    plan: Plan | None = None  # with its holds, and the patient's day: for where people are sent instead
+    today: date | None = None
 
     async def text(self, command: SendMessage) -> str:
         """The whole text. Raises NoWording."""
@@ -56,9 +61,10 @@ class Rendering:
         )
         team, centre = (await self.session.execute(at_work)).one()
         wording = self.wording | network_wording()
-        language = wording.spoken([(part.pathway, part.template) for part in command.parts], self.patient.language)
-        parts = [(part.pathway, part.template, await self._variables(part, language, team, centre)) for part in command.parts]
-        first_name = self.profile.first_name if command.to == "patient" else ""
+        said = [*command.parts, *await self._elsewhere(command)]
+        language = wording.spoken([(part.pathway, part.template) for part in said], self.patient.language)
+        parts = [(part.pathway, part.template, await self._variables(part, language, team, centre)) for part in said]
+        first_name = self.profile.called(language) if command.to == "patient" else ""
         return wording.render(parts, language, centre.name, first_name, stop=command.to != "on_call")
 
     async def _variables(self, part: Part, language: str, team: CareTeam, centre: Organisation) -> Mapping[str, str]:
@@ -67,7 +73,11 @@ class Rendering:
             named["choices"] = await PhoneQuestions(self.session).choices_of(self.person)
         if part.day is not None:
             named["day"] = written(part.day, language)
-        if part.about is not None and part.about.startswith("referral"):
+        if part.template == GO_ELSEWHERE:
+            named["place"] = await self._named(part.about) or centre.name
+        elif part.about is not None and (to := await self._named(self._sent_to(part))) is not None:
+            named["hospital" if part.about.startswith("referral") else "pharmacy"] = to
+        elif part.about is not None and part.about.startswith("referral"):
             named["hospital"] = await self._name(
                 select(Organisation.name)
                 .join(ReferralRow, ReferralRow.place_id == Organisation.id)
@@ -75,7 +85,7 @@ class Rendering:
                 .order_by(ReferralRow.asked.desc()),
                 kind="hospital",
             )
-        elif part.about is not None:
+        elif part.about is not None and part.about.startswith("refill"):
             named["pharmacy"] = await self._name(
                 select(Organisation.name)
                 .join(RefillRow, RefillRow.pharmacy_id == Organisation.id)
@@ -84,6 +94,20 @@ class Rendering:
                 kind="pharmacy",
             )
         return named
+
+    def _sent_to(self, part: Part) -> str | None:
+        """The id of the place where people are sent instead, if they are."""
+        hold = redirecting(self.plan, part, self.today) if self.plan is not None and self.today is not None else None
+        return hold.to if hold is not None else None
+
+    async def _elsewhere(self, command: SendMessage) -> list[Part]:
+        """What is added where a text asks somebody to a centre in whose place another one sees them."""
+        places = [self._sent_to(part) for part in command.parts if part.about is None]
+        return [Part("", GO_ELSEWHERE, about=place) for place in dict.fromkeys(places) if place is not None]
+
+    async def _named(self, place: str | None) -> str | None:
+        found = await self.session.get(Organisation, place) if place is not None else None
+        return found.name if found is not None else None
 
     async def _name(self, query: Select[str], *, kind: str) -> str:
         """The place that was asked last, or the first in the network's order where none was asked yet."""

@@ -121,7 +121,7 @@ class _Step:
         if not waiting and not is_due:
             return []
         events: list[AnyEvent] = [event for _, event in waiting]
-        state, plan = await as_left(self.session, self.plans, log, events)
+        state, plan = await as_left(self.session, self.plans, log, events, on=self.now.date())
         following = Following(self.session, self.plans, log, self.engine, plan, self.patient.taken_event)
         number = self.patient.last_step + 1
         events.append(DueReached(id=f"due/{number}", at=self.now, learnt=self.now))

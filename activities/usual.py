@@ -15,7 +15,7 @@ ONE_IN = 1e6
 
 
 def fallen(seen: int, usual: float) -> bool:
-    """Whether ``seen`` is far below ``usual`` (a mean of earlier counts). Below 21 usual ones nothing is told from chance."""
+    """Whether ``seen`` is far below ``usual`` (the median of earlier counts). Below 21 usual ones nothing is told from chance."""
     return seen < SHARE * usual and at_most(seen, usual * A_THIRD_LESS) < 1 / ONE_IN
 
 

@@ -48,12 +48,15 @@ def picked(text: str, candidates: Sequence[str]) -> str | None:
 
 
 def named(text: str, people: Mapping[str, Profile]) -> Meant | None:
-    """The one person whose name, as we would call them or whole, stands in the text."""
+    """The one person whose name, as we would call them or whole, stands in the text.
+
+    "I will come" is not Will's, nor is 明天来 (tomorrow) of somebody called 明.
+    """
     called, plain = labels(people) or {}, normalise(text)
     found: dict[str, str] = {}
     for patient, one in people.items():
         for name in sorted({normalise(n) for n in (called.get(patient, ""), one.shown)} - {""}, key=len, reverse=True):
-            pattern = rf"(?<![^\W\d_]){re.escape(name)}(?![^\W\d_])" if name.isascii() else re.escape(name)
+            pattern = _standing(name)
             if re.search(pattern, plain):
                 found[patient] = re.sub(pattern, " ", plain, count=1).strip(" :,.;，：、。-")
                 break
@@ -61,3 +64,12 @@ def named(text: str, people: Mapping[str, Profile]) -> Meant | None:
         return None
     ((patient, rest),) = found.items()
     return Meant(patient, rest)
+
+
+def _standing(name: str) -> str:
+    """A pattern for a name that cannot be taken for part of a sentence."""
+    escaped = re.escape(name)
+    if name.isascii():  # first or last, or set off; within a sentence it may be a word
+        before, after = r"(?<![^\W\d_])", r"(?![^\W\d_])"
+        return rf"^\W*{escaped}{after}|{before}{escaped}(?=\W*$|\s*:)"
+    return escaped if len(name) > 1 else rf"(?<![^\W\d_]){escaped}(?![^\W\d_])"

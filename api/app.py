@@ -29,12 +29,14 @@ from api.routes import (
     corrections,
     drafts,
     forecasts,
+    holds,
     holidays,
     hooks,
     keys,
     life,
     me,
     messages,
+    numbers,
     overview,
     pathways,
     patients,
@@ -74,12 +76,13 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     problems.handle(app)
     for module in (
-        clock, patients, visits, corrections, life, consent, messages, plan, why, tasks, worklist, referrals, refills,
+        clock, patients, visits, corrections, life, consent, numbers, messages, plan, why, tasks, worklist, referrals, refills,
         sandbox, hooks,
         alerts, authoring, pathways, drafts, wording, forecasts, rollouts, overview,
-        places, contact_rules, teams, stock, closures, holidays, keys, accounts, sessions, me, audit
+        places, contact_rules, teams, stock, closures, holds, holidays, keys, accounts, sessions, me, audit
     ):  # fmt: skip
         app.include_router(module.router, prefix=V1, responses=problems.RESPONSES)
+    app.include_router(messages.usage_router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(authoring.open_router)
     app.include_router(pages.router)
     pages.handle(app)

@@ -1,4 +1,7 @@
-"""A patient moves within the network, or has another number: the record, the index, the team's work and the event, together."""
+"""A patient moves within the network, or has another number: the record, the index, the team's work and the event, together.
+
+Rule: a number that is new is kept apart until it is confirmed; one that is there no more is gone at once.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from api.models.base import Written
 from api.models.patients import MoveIn
 from api.problems import not_found, unusable
 from api.writing import Case, Writing, happened_at
-from pathways.engine.events import PersonChanged
+from pathways.engine.events import AnyEvent, NumberGiven, NumberSettled, PersonChanged
+from pathways.engine.state import ENDED
+from records.eventlog import EventLog
 from records.intake.places import e164, known_zone, shipped_places
-from records.patients import Profile
+from records.numbers import WHO, NumberChanges, Who, number_in
+from records.patients import Held
 from records.places import Places
 from records.pulse import touch
 from records.scope import Scope
@@ -23,26 +29,28 @@ from records.tasks import Tasks
 async def move(writing: Writing, scope: Scope, patient_id: str, body: MoveIn) -> Written:
     """Carry the move out. Raises Problem 404, 422."""
 
-    async def change(case: Case) -> PersonChanged:
+    async def change(case: Case) -> AnyEvent:
         if not scope.covers_team(case.patient.care_team_id):
             raise not_found()
         if body.care_team is not None:
             await _to_team(case, scope, body.care_team)
         if body.timezone is not None and known_zone(body.timezone) is None:
             raise unusable("timezone", "is not a time zone", "use an IANA name such as Asia/Shanghai")
-        profile = await case.patients.profile(case.patient)
-        country = shipped_places().country_of_zone(body.timezone or case.patient.timezone)
-        changed = _with_numbers(profile, body, country)
-        if changed != profile:
-            await case.patients.update_profile(case.patient, changed)
-        return PersonChanged(
-            id=writing.event_id("move", body),
+        event_id = writing.event_id("move", body)
+        gone, told = await _numbers(case, body, event_id, by=writing.caller_id)
+        moved = PersonChanged(
+            id=event_id,
             at=happened_at(body.at, case.now),
             learnt=case.now,
             timezone=body.timezone,
-            phone=changed.phone is not None if "phone" in body.model_fields_set else None,
-            carer=changed.carer_phone is not None if "carer_phone" in body.model_fields_set else None,
+            phone=False if "patient" in gone else None,
+            carer=False if "carer" in gone else None,
         )
+        if body.timezone is not None or body.care_team is not None or gone or not told:
+            told.insert(0, moved)
+        for event in told[:-1]:
+            await EventLog(case.session, case.patient, case.person).append(event)
+        return told[-1]
 
     return await writing.change(patient_id, change)
 
@@ -66,13 +74,36 @@ async def _is_of_the_network(case: Case, scope: Scope, team: str) -> bool:
     return same or scope.covers_team(team)
 
 
-def _with_numbers(profile: Profile, body: MoveIn, country: str | None) -> Profile:
-    for name in ("phone", "carer_phone"):
+async def _numbers(case: Case, body: MoveIn, event_id: str, *, by: str) -> tuple[set[Who], list[AnyEvent]]:
+    """Carry out what is said of numbers: those that are gone, and what is to be told of the others."""
+    profile = await case.patients.profile(case.patient)
+    country = shipped_places().country_of_zone(body.timezone or case.patient.timezone)
+    changes = NumberChanges(case.session, case.patients.vault)
+    waiting = await changes.of(case.patient.id)
+    gone: set[Who] = set()
+    told: list[AnyEvent] = []
+    for who in WHO:
+        name = "phone" if who == "patient" else "carer_phone"
         if name not in body.model_fields_set:
             continue
-        written: str | None = getattr(body, name)
+        written, used = getattr(body, name), getattr(profile, name)
         number = e164(written, country) if written else None
         if written and number is None:
             raise unusable(name, "is no number that can exist", "write it with its country code, such as +86 138 0000 0000")
-        profile = replace(profile, phone=number) if name == "phone" else replace(profile, carer_phone=number)
-    return profile
+        waits = number_in(waiting[who], case.person) if who in waiting else None
+        if number is not None and number == waits:
+            continue
+        if number is not None and number != used and case.patient.life not in ENDED:
+            new = f"{event_id}/{who}"
+            await changes.put(Held(case.patient, case.person), who, number, event=new, by=by, at=case.now)
+            told.append(NumberGiven(id=new, at=case.now, learnt=case.now, who=who))
+            continue
+        if waits is not None:
+            await changes.drop(case.patient.id, who)
+            told.append(NumberSettled(id=f"{event_id}/{who}/withdrawn", at=case.now, learnt=case.now, who=who, how="withdrawn"))
+        profile = replace(profile, phone=number) if who == "patient" else replace(profile, carer_phone=number)
+        if number is None:
+            gone.add(who)
+    if profile != await case.patients.profile(case.patient):
+        await case.patients.update_profile(case.patient, profile)
+    return gone, told

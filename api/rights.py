@@ -52,11 +52,14 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "places.read": EVERYBODY,
     "places.write": ("administrator",),
     "closures.write": ("administrator", "coordinator", "clinic", "pharmacy"),
+    "holds.read": (*CARE, "supervisor"),
+    "holds.write": ("coordinator",),
     "holidays.write": ("administrator", "coordinator"),
     "contact_rules.write": ("coordinator",),  # of the whole network
     "alerts.read": ("coordinator", "supervisor", "administrator", "health_manager"),
     "alerts.see": ("coordinator", "supervisor", "administrator"),
     "overview.read": ("coordinator", "supervisor"),
+    "usage.read": ("coordinator", "supervisor", "administrator"),  # what texts cost: no patient in it
     "keys.manage": ("administrator",),
     "accounts.manage": ("administrator",),
     "self.read": EVERYBODY,

@@ -30,7 +30,7 @@ _CARE = r" /api/v1/(patients|tasks|worklist|referrals$|referrals/\{referral_id\}
 _ROLLOUTS = r"GET /api/v1/rollouts(/\{rollout_id\})?$"
 #: Who asks for what, by method and path: together they ask for everything, and each request is sent by one of them.
 CALLERS = {
-    "coordinator": r" /api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holidays|overview|sandbox|me)"
+    "coordinator": r" /api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holds|holidays|overview|sandbox|me)"
     + r"| /api/v1/(pathways|drafts|rollouts)|/contact-rules$",
     "manager": _CARE + r"| /api/v1/referrals/\{referral_id\}/reply|GET /api/v1/rollouts/\{rollout_id\}/patients",
     "doctor": _CARE,

@@ -128,7 +128,7 @@ class Leading:
             name, version, _ = pick([one for one in named if one[2] or "{version}" in path], [NOTHING] * 3)
             now = next((one[1] for one in known["pathways"] if one[0] == name and one[2]), version)
             return {"name": name, "version": version}, f'"{now}"'
-        for what, field in (("teams", "team_id"), ("closures", "closure_id")):
+        for what, field in (("teams", "team_id"), ("closures", "closure_id"), ("holds", "hold_id")):
             if f"{{{field}}}" in path:
                 found, etag = pick(known[what], [NOTHING] * 2)
                 return {field: found}, etag
@@ -228,6 +228,8 @@ class Leading:
             told |= {"opens": "08:30", "closes": "19:00", "spread_minutes": 60, "quiet_weekdays": ["sunday"], "quiet_dates": []}
         if path == "/api/v1/closures":
             told["place"] = self._pick(["hospital-2", "pharmacy-2"], "")
+        if path.startswith("/api/v1/holds"):
+            told |= {"place": self._pick(["hospital-2", "pharmacy-2"], ""), "action": "hold", "redirect_to": None, "spread_days": 2}
         if path == "/api/v1/places":
             body |= {"parent": "network"}
         if path == "/api/v1/sessions":

@@ -34,6 +34,7 @@ from records.tables import (
     ContactRulesRow,
     EventRow,
     ForecastRow,
+    MessageHold,
     Organisation,
     PathwayDraft,
     PathwayVersion,
@@ -55,6 +56,7 @@ SPARE: list[tuple[str, dict[str, Any]]] = [  # to be changed and deleted; nobody
     ("/accounts", {**SOMEBODY, "login": "nurse.wu"}),
     *(("/places", {"id": f"pharmacy-spare-{n}", "kind": "pharmacy", "name": "Spare", "parent": "network"}) for n in range(3)),
     *(("/closures", {"place": "hospital-2", "first": "2025-05-01", "last": f"2025-05-0{n}"}) for n in range(2, 5)),
+    *(("/holds", {"place": "hospital-2", "first": "2025-05-01", "last": f"2025-05-0{n}", "action": "hold"}) for n in range(2, 5)),
     *(("/keys", {"name": f"spare {n}", "role": "clinic", "place": "hospital-2"}) for n in range(3)),
 ]
 FOLLOWED = "hypertension"
@@ -215,6 +217,7 @@ class Filled:
                 or [["network", '"0"']],
                 "teams": [[one.id, f'"{one.version}"'] for one in await rows(CareTeam, CareTeam.id)],
                 "closures": [[one.id, f'"{one.version}"'] for one in await rows(Closure, Closure.id)],
+                "holds": [[one.id, f'"{one.version}"'] for one in await rows(MessageHold, MessageHold.id)],
                 "accounts": [[one.id, one.login, f'"{one.version}"'] for one in await rows(Account, Account.login)],
                 "keys": [one.id for one in keys if one.name not in KEYS],  # a run must not withdraw the keys that it asks with
                 "pathways": [

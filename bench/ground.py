@@ -21,7 +21,7 @@ from typing import TypeVar
 import psutil  # type: ignore[import-untyped]
 from temporalio.client import Client
 
-from activities.channels.port import OutgoingSms
+from activities.channels.port import Channel, OutgoingSms
 from activities.channels.registry import Channels
 from activities.channels.sandbox import SandboxChannel
 from activities.enrolment import Enrolments
@@ -126,23 +126,23 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground() -> AsyncIterator[Ground]:
-    """Bring it all up in a folder of its own; afterwards nothing is left."""
+async def ground(channel: Channel | None = None) -> AsyncIterator[Ground]:
+    """Bring it all up in a folder of its own; afterwards nothing is left. ``channel``: in place of the sandbox."""
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as folder:
         home = Path(folder)
         async with AsyncExitStack() as stack:
             server = await TemporalServer.start(home / "temporal.db", free_port(), log=home / "temporal.log")
             stack.push_async_callback(server.stop)
-            on = await stack.enter_async_context(standing_on(server.address, home))
+            on = await stack.enter_async_context(standing_on(server.address, home, channel=channel))
             yield replace(on, server_pid=server.process.pid)
 
 
 @asynccontextmanager
-async def standing_on(address: str, home: Path, *, cairn: bool = True) -> AsyncIterator[Ground]:
+async def standing_on(address: str, home: Path, *, cairn: bool = True, channel: Channel | None = None) -> AsyncIterator[Ground]:
     """Workers of both kinds on a server that runs; without ``cairn`` only the bare one."""
     stage, tally = Stage(), bare.Tally()
     async with AsyncExitStack() as stack:
-        parts = await _parts(home, stage)
+        parts = await _parts(home, stage, channel)
         stack.push_async_callback(parts.close)
         plain = await Client.connect(address, runtime=quiet_runtime())
         sealed = await connect(address, "default", parts.vault)
@@ -152,7 +152,7 @@ async def standing_on(address: str, home: Path, *, cairn: bool = True) -> AsyncI
         yield Ground(parts, stage, tally, plain, sealed)
 
 
-async def _parts(home: Path, stage: Stage) -> Parts:
+async def _parts(home: Path, stage: Stage, channel: Channel | None) -> Parts:
     made = Parts.make(Settings.read({"CAIRN_HOME": str(home)}))
     clock = Clock(stage.now)
 
@@ -162,7 +162,7 @@ async def _parts(home: Path, stage: Stage) -> Parts:
     parts = replace(
         made,
         clock=clock,
-        channels=Channels.of(SandboxChannel(home / "phones.db", now=now, after_accept=stage.accept)),
+        channels=Channels.of(channel or SandboxChannel(home / "phones.db", now=now, after_accept=stage.accept)),
         events=Events(made.database, made.vault, clock),
         enrolments=Enrolments(made.database, made.vault, made.plans, clock),
     )

@@ -15,6 +15,9 @@ from records.pages import Page, cursor, moment_behind
 from records.scope import Scope
 from records.tables import Alert, Moment
 
+MUCH_WORSE = 10
+"""Times as many waiting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -26,6 +29,11 @@ class Trouble:
     channel: str = ""
     care_team: str | None = None
     counts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many messages or people wait; 0 where it is not of that kind."""
+        return int(self.counts.get("waiting") or self.counts.get("people") or 0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class Alerts:
     async def compare(self, troubles: Iterable[Trouble], *, kinds: Iterable[str], at: datetime) -> tuple[list[Alert], list[Alert]]:
         """Raise what is wrong and was not, clear what was wrong and is not, of the ``kinds`` that were looked at.
 
-        Answers (raised, cleared). What goes on being wrong keeps its alert, with its newest counts and cause.
+        Answers (raised, cleared). What goes on being wrong keeps its alert, with its newest counts and cause; where it has become
+        ``MUCH_WORSE`` than when it was told, it is told anew: somebody may have thought that they could wait.
         """
         wrong = {(trouble.kind, trouble.about): trouble for trouble in troubles}
         looked_at = set(kinds)
@@ -52,8 +61,15 @@ class Alerts:
             alert.cleared, alert.told = at, None
         raised = []
         for name, trouble in wrong.items():
-            if name in standing:
-                standing[name].body, standing[name].cause = dict(trouble.counts), trouble.cause
+            one = standing.get(name)
+            told_of = one.body.get("told_of", 0) if one is not None else 0
+            worse = one is not None and trouble.size >= MUCH_WORSE * max(1, told_of)
+            counts = {**trouble.counts, **({"told_of": trouble.size if worse or one is None else told_of} if trouble.size else {})}
+            if one is not None:
+                one.body, one.cause = counts, trouble.cause
+                if worse:
+                    one.told, one.seen, one.seen_by = None, None, ""
+                    raised.append(one)
                 continue
             alert = Alert(
                 id=uuid4().hex,
@@ -62,7 +78,7 @@ class Alerts:
                 care_team_id=trouble.care_team,
                 channel=trouble.channel,
                 cause=trouble.cause,
-                body=dict(trouble.counts),
+                body=counts,
                 raised=at,
             )
             self.session.add(alert)

@@ -25,14 +25,16 @@ class Attempts:
         return (await self.session.scalars(query.order_by(Attempt.number.desc()).limit(1))).first()
 
     async def all(self, patient_id: str, key: str) -> list[Attempt]:
-        """Every try of a delivery, the first one first."""
+        """Every try of a delivery, the first one first; as they are now, whatever was read before the patient was held."""
         query = select(Attempt).where(Attempt.patient_id == patient_id, Attempt.key == key).order_by(Attempt.number)
-        return list(await self.session.scalars(query))
+        return list(await self.session.scalars(query.execution_options(populate_existing=True)))
 
-    async def told_of(self, attempt: str | None, provider_id: str) -> Attempt | None:
-        """The try that a provider speaks of: by our id, or by its own where it does not say ours."""
-        named = Attempt.id == attempt if attempt is not None else Attempt.provider_id == provider_id
-        return (await self.session.scalars(select(Attempt).where(named).limit(1))).first()
+    async def told_of(self, attempt: str | None, provider_id: str, channel: str = "") -> Attempt | None:
+        """The try that a provider speaks of: by our id, or by its own where it does not say ours. ``channel``: by which it came."""
+        query = select(Attempt).where(Attempt.id == attempt if attempt is not None else Attempt.provider_id == provider_id)
+        if channel:  # two vendors may count their texts alike; what was sent before channels had names has none
+            query = query.where(Attempt.channel.in_((channel, "")))
+        return (await self.session.scalars(query.limit(1))).first()
 
     def begin(self, person: PersonVault, delivery: Delivery, *, to: str, text: str, at: datetime) -> Attempt:
         """A try of ``delivery`` by the channel that it names, its ``attempts`` counted already."""

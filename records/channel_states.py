@@ -59,6 +59,8 @@ class ChannelStates:
         state.failures += 1
         state.why, state.changed = why, now
         length = rest(state.failures)
+        if length is None and state.paused_until is not None:  # it rested, and what went first was not taken
+            length = A_TRY
         state.paused_until = now + length if length is not None else None
         return state.paused_until
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.holds import supply_changed
 from records.pages import Page, behind, cursor
 from records.places import Subtree
 from records.tables import Closure
@@ -43,8 +44,9 @@ class Closures:
         closure = await self.session.get(Closure, closure_id, with_for_update=True, populate_existing=True)
         return closure if closure is not None and under.covers(closure.organisation_id) else None
 
-    def add(self, place: str, first: date, last: date, reason: str) -> Closure:
+    async def add(self, place: str, first: date, last: date, reason: str) -> Closure:
         """The place is closed from ``first`` to ``last``, both inclusive."""
         closure = Closure(id=uuid4().hex, organisation_id=place, first=first, last=last, reason=reason, version=1)
         self.session.add(closure)
+        await supply_changed(self.session, place)
         return closure

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.tables import Consent
 
-Source = Literal["enrolment", "sms", "api", "provider"]
+Source = Literal["enrolment", "hospital", "sms", "api", "provider"]
 TEXTS = "texts"
 
 
@@ -30,6 +30,12 @@ class Consents:
         ``event``: the id of the event that carries it to the engine.
         """
         self.session.add(Consent(patient_id=patient_id, what=what, given=given, source=source, by=by, event=event, at=at))
+
+    async def refused_by_provider(self, patient_id: str, *, at: datetime) -> None:
+        """A provider says that they opted out: kept, unless their last word was a no already."""
+        last = (await self.holding(patient_id)).get(TEXTS)
+        if last is None or last.given:
+            self.keep(patient_id, TEXTS, given=False, source="provider", at=at)
 
     async def words(self, patient_id: str) -> list[Consent]:
         """All of them, the newest first."""

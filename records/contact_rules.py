@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.plan import ContactRules
 from records.bookings import kept_calendar
-from records.tables import ContactRulesRow, Holiday, Organisation
+from records.tables import ContactRulesRow, Holiday, NetworkSupply, Organisation
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 EARLIEST, LATEST = time(6, 0), time(22, 0)
@@ -74,6 +74,9 @@ class NetworkRules:
     async def place_changed(self, *networks: str) -> None:
         """A place keeps another calendar, or hangs elsewhere."""
         await self._read_anew(ContactRulesRow.network_id.in_(sorted(set(networks))))
+        holding = update(NetworkSupply).where(NetworkSupply.network_id.in_(sorted(set(networks))))
+        raised = holding.values(edits=NetworkSupply.edits + 1)
+        await self.session.execute(raised, execution_options={"synchronize_session": False})
 
     async def _read_anew(self, which: Any) -> None:
         raised = update(ContactRulesRow).where(which).values(calendar_edits=ContactRulesRow.calendar_edits + 1)
@@ -93,6 +96,7 @@ def rules_in(body: Mapping[str, Any], *, base: ContactRules | None = None) -> Co
         weekly_cap=body.get("weekly_cap", rules.weekly_cap),
         quiet_weekdays=rules.quiet_weekdays if weekdays is None else frozenset(map(WEEKDAYS.index, weekdays)),
         quiet_dates=rules.quiet_dates if dates is None else frozenset(map(date.fromisoformat, dates)),
+        texts_need_consent=body.get("texts_need_consent", rules.texts_need_consent),
     )
     window = _since_midnight(rules.closes) - _since_midnight(rules.opens)
     if rules.opens < EARLIEST:

@@ -19,8 +19,12 @@ class NumberMarks:
 
     async def of(self, patient_id: str, who: str) -> dict[str, str]:
         """Channel to reason, the oldest first."""
+        return {mark.channel: mark.reason for mark in await self.table(patient_id, who)}
+
+    async def table(self, patient_id: str, who: str) -> list[NumberMark]:
+        """The marks themselves, the oldest first."""
         query = select(NumberMark).where(NumberMark.patient_id == patient_id, NumberMark.who == who).order_by(NumberMark.at)
-        return {mark.channel: mark.reason for mark in await self.session.scalars(query)}
+        return list(await self.session.scalars(query))
 
     async def put(self, patient_id: str, who: str, channel: str, reason: str, *, at: datetime) -> None:
         """Mark it; what was marked before keeps the newer reason."""

@@ -17,11 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.number_marks import NumberMarks
 from records.scope import Scope
-from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken
+from records.tables import CareTeam, Enrolment, NumberChange, Patient, PersonKey, PersonToken
 from records.vault import PersonVault, Vault
 
 PROFILE = "profile"
 STATE = "state"
+
+
+TITLES = {"female": "女士", "male": "先生"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ class Profile:
     @property
     def first_name(self) -> str:
         return self.given or self.shown or self.family
+
+    def called(self, language: str) -> str:
+        """How a text in ``language`` addresses them; nothing where only the whole name is known.
+
+        In Chinese by family name and title: a bare given name is rude there, and says more.
+        """
+        chinese = language.startswith("zh") and all("\u4e00" <= letter <= "\u9fff" for letter in self.family or "-")
+        return self.family + TITLES[self.sex] if chinese and self.sex in TITLES else self.given
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +201,7 @@ class Patients:
         """Delete the person's key and every token: what is sealed can never be opened again."""
         await self.session.execute(delete(PersonToken).where(PersonToken.patient_id == patient_id))
         await self.session.execute(delete(PersonKey).where(PersonKey.patient_id == patient_id))
+        await self.session.execute(delete(NumberChange).where(NumberChange.patient_id == patient_id))
 
     async def care_team(self, patient: Patient) -> CareTeam:
         """The team that looks after the patient."""

@@ -17,7 +17,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.clock import system_time
 from records.pages import Page, behind, cursor
-from records.tables import Account, ApiKey, CareTeam, Closure, ContactRulesRow, Organisation, ReferralRow, RefillRow, Stock
+from records.tables import (
+    Account,
+    ApiKey,
+    CareTeam,
+    Closure,
+    ContactRulesRow,
+    MessageHold,
+    NetworkSupply,
+    Organisation,
+    ReferralRow,
+    RefillRow,
+    Stock,
+)
 from records.vault import fold
 
 KINDS = ("network", "centre", "station", "hospital", "pharmacy")
@@ -176,10 +188,13 @@ class Places:
         return [f"{what}: {count}" for what, count in found.items() if count]
 
     async def remove(self, place: Organisation) -> None:
-        """Delete a place that nothing hangs on, with its closures, its stock and its rules of contact."""
+        """Delete a place that nothing hangs on, with its closures, its stock, its holds and its rules of contact."""
         await self.session.execute(delete(Closure).where(Closure.organisation_id == place.id))
         await self.session.execute(delete(Stock).where(Stock.pharmacy_id == place.id))
         await self.session.execute(delete(ContactRulesRow).where(ContactRulesRow.network_id == place.id))
+        holds = (MessageHold.organisation_id == place.id) | (MessageHold.redirect_to == place.id)
+        await self.session.execute(delete(MessageHold).where(holds))
+        await self.session.execute(delete(NetworkSupply).where(NetworkSupply.network_id == place.id))
         await self.session.delete(place)
         await self.session.flush()
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.holds import supply_changed
 from records.requests import Moves, Requests
 from records.tables import RefillRow, Stock
 from records.vault import PersonVault
@@ -67,5 +68,7 @@ async def lacks(session: AsyncSession, pharmacy: str, medicine: str, *, until: d
         except IntegrityError:
             held = await session.get_one(Stock, place, with_for_update=True, populate_existing=True)
         else:
+            await supply_changed(session, pharmacy)
             return
     held.available, held.until, held.changed, held.version = False, until, at, held.version + 1
+    await supply_changed(session, pharmacy)

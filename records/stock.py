@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.holds import supply_changed
 from records.pages import Page, behind, cursor
 from records.places import folded
 from records.tables import Organisation, Stock
@@ -54,9 +55,12 @@ class Stocks:
         if row is None:
             row = Stock(pharmacy_id=pharmacy, medicine=name, available=available, until=until, changed=at, version=1)
             self.session.add(row)
+            if not available:
+                await supply_changed(self.session, pharmacy)
             return row
         if (row.available, row.until) != (available, until):
             row.available, row.until, row.version = available, until, row.version + 1
+            await supply_changed(self.session, pharmacy)
         row.changed = at
         return row
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.tables import Delivery, EventRow, Patient, Traffic
+from records.tables import Attempt, Delivery, EventRow, Patient, Traffic
 
 HOUR = timedelta(hours=1)
 WAITING = ("planned", "attempting")
@@ -74,6 +74,34 @@ class TrafficCounts:
         """The first hour of which something is kept."""
         first: datetime | None = await self.session.scalar(select(func.min(Traffic.hour)))
         return first
+
+    async def newest(self) -> datetime | None:
+        """The last hour of which something is kept."""
+        last: datetime | None = await self.session.scalar(select(func.max(Traffic.hour)))
+        return last
+
+    async def has_any(self, since: datetime, until: datetime) -> bool:
+        """Whether a message was due from one moment to before another, counted or not."""
+        query = select(Delivery.key).where(Delivery.kind == "message", Delivery.planned >= since, Delivery.planned < until)
+        return await self.session.scalar(query.limit(1)) is not None
+
+    async def taken(self, since: datetime, until: datetime) -> dict[str, Counts]:
+        """Of the tries between two moments that a provider took, by channel: how many (``handed``), ``arrived``, ``lost``.
+
+        A text that went another way afterwards is counted for the way that lost it, too.
+        """
+        query = select(Attempt.channel, Attempt.status, Attempt.arrived, func.count()).where(
+            Attempt.status.in_(("taken", "refused")), Attempt.at >= since, Attempt.at < until
+        )
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for channel, status, arrived, many in await self.session.execute(
+            query.group_by(Attempt.channel, Attempt.status, Attempt.arrived)
+        ):
+            if status == "taken" or arrived in LOST:  # else it was refused at the door
+                found[channel]["handed"] += many
+                found[channel]["arrived"] += many * (arrived in ARRIVED)
+                found[channel]["lost"] += many * (arrived in LOST)
+        return {channel: counts for channel, counts in found.items()}
 
     async def answers(self, since: datetime, until: datetime) -> int:
         """How many texts came in from patients."""

@@ -10,11 +10,14 @@ from sqlalchemy import delete, select
 from temporalio.client import Client
 
 from activities.alerting import Alerting
+from activities.closures import ClosedDays
 from activities.conversations import Conversations
 from activities.deadman import DeadMan
 from activities.doubts import Doubts
+from activities.events import Events
 from activities.integrity import Integrity
 from activities.messages import MessageActivities
+from activities.prices import Prices
 from activities.rollouts import RolloutDoor
 from activities.seeing.counting import count_waiting
 from activities.waking import Waker
@@ -24,6 +27,7 @@ from records.figures import TeamFigures, keep
 from records.lease import Lease
 from records.rollouts import Rollouts
 from records.tables import ApiKey, Idempotency, JobRow
+from records.usage import UsageCounts
 from workers.keeping import LEASE, Job, Keeper
 from workers.parts import Parts
 from workers.probing import nobody_works
@@ -33,6 +37,7 @@ KEPT_IDEMPOTENCY = timedelta(days=30)
 KEPT_SESSIONS = timedelta(days=7)
 RE_READ = timedelta(hours=1)
 BACKUP = "backup"
+COUNTED_ANEW = 5  # days
 ONCE_AN_HOUR = 10  # minutes from its beginning in which whole days are compared too
 
 EVERY = {
@@ -41,9 +46,11 @@ EVERY = {
     "doubts": timedelta(minutes=1),
     "start": timedelta(minutes=10),
     "rollouts": timedelta(minutes=1),
+    "closures": timedelta(minutes=1),
     "alerts": timedelta(minutes=1),
     "messages": timedelta(minutes=5),
     "figures": timedelta(minutes=5),
+    "usage": timedelta(hours=1),
     "expire": timedelta(hours=1),
     "integrity": timedelta(hours=1),
     "audit": timedelta(hours=1),
@@ -105,6 +112,11 @@ class Chores:
         door = RolloutDoor(self.client)
         return f"news {news}, running {len(running)}, started {sum([await door.start(rollout) for rollout in running])}"
 
+    async def closures(self) -> str:
+        """Tell whoever is booked on a day on which their place turns out to be closed."""
+        parts = self.parts
+        return f"told {await ClosedDays(Events(parts.database, parts.vault, parts.clock)).tell()}"
+
     async def messages(self) -> str:
         """Compare what should have gone out with what did; whole days once an hour, at its beginning."""
         parts = self.parts
@@ -132,6 +144,14 @@ class Chores:
             made = await TeamFigures(session, now).make()
         async with self.parts.database.begin() as session:
             return f"teams {await keep(session, made, now=now)}"
+
+    async def usage(self) -> str:
+        """Ask for prices that were not told yet, and count what texts cost; of some days, for prices come late."""
+        told = await Prices(self.parts.database, self.parts.clock, self._messages()).ask()
+        async with self.parts.database.begin() as session:
+            today = (await self.parts.clock.now(session)).date()
+            texts = await UsageCounts(session).count([today - timedelta(days=ago) for ago in range(COUNTED_ANEW)])
+        return f"texts {texts}, prices {told}"
 
     async def expire(self) -> str:
         """Let a person read what a shared phone did not tell us the owner of.
@@ -164,6 +184,8 @@ class Chores:
         return f"entries {verdict.entries}, chains {verdict.chains}, witnessed {await self.log.witness()}"
 
     def _doubts(self) -> Doubts:
+        return Doubts(self.parts.database, self.parts.clock, self._messages(), Waker(self.client))
+
+    def _messages(self) -> MessageActivities:
         parts = self.parts
-        messages = MessageActivities(parts.database, parts.vault, parts.plans, parts.clock, parts.channels, parts.seeing)
-        return Doubts(parts.database, parts.clock, messages, Waker(self.client))
+        return MessageActivities(parts.database, parts.vault, parts.plans, parts.clock, parts.channels, parts.seeing)

@@ -121,7 +121,7 @@ class GatewayChannel:
         raise self._refusal(answered, code)
 
     async def find(self, sms: OutgoingSms) -> Finding:
-        """Ask the gateway, where it can be asked. Raises TryLater, Misconfigured."""
+        """Ask the gateway, where it can be asked. Raises Undeliverable where it lost the text since, TryLater, Misconfigured."""
         now, find = await self._now(), self._file.find
         if find is None:
             return CannotTell("the gateway cannot be asked about a text")
@@ -136,8 +136,10 @@ class GatewayChannel:
         items = found_at(answered.told, reading.items) if reading.items else [answered.told]
         fitting = [item for item in items if fits(item, reading.found, self._options, values)] if isinstance(items, list) else []
         if len(fitting) == 1:
-            provider_id = pointed(fitting[0], reading.id) or sms.attempt
-            return Found(Receipt(kept_id(provider_id), self._status(pointed(fitting[0], reading.status))))
+            provider_id, word = pointed(fitting[0], reading.id) or sms.attempt, pointed(fitting[0], reading.status)
+            if self._status(word) in ("failed", "undelivered"):
+                raise Undeliverable(gateway_hooks.lost(self._file, word or "")[0])
+            return Found(Receipt(kept_id(provider_id), self._status(word)))
         if fitting:
             return CannotTell(f"the gateway knows {len(fitting)} of this attempt")
         if reading.not_found and fits(answered.told, reading.not_found, self._options, values):

@@ -14,10 +14,13 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from activities.channels.described import described, mistaken
-from activities.channels.gateway_file import GatewayFile, Hook, Place
+from activities.channels.gateway_file import GatewayFile, Hook, Place, Search
 from activities.channels.gateway_text import ANYWHERE, IN_A_REQUEST, OPTION, circular, placeholders
 from pathways.language.errors import BadValue, PathwayError
 from pathways.language.source import Document
+
+#: Seconds. Whoever hands a text over waits a minute; a request that outlives them would be asked about while it is under way.
+LONGEST_CALL = 55
 
 
 def json_schema() -> dict[str, Any]:
@@ -87,6 +90,16 @@ def _whole(document: Document, written: GatewayFile) -> Iterator[PathwayError]:
             yield BadValue(said[0], at=document.at(name, "request", "sign"), remedy=said[1])
         if request.encoding == "form" and request.body is not None and not isinstance(request.body, dict):
             yield BadValue("a form has names and values", at=document.at(name, "request", "body"), remedy="write name: value")
+    longest = written.connect_timeout + 2 * written.answer_timeout
+    if longest > LONGEST_CALL:
+        at, remedy = document.at("answer_timeout"), f"connect_timeout and twice answer_timeout come to {LONGEST_CALL} at most"
+        yield BadValue(f"a request may take {longest:g} seconds, longer than anybody waits for it", at=at, remedy=remedy)
+    if written.find and written.find.answer.settled_after < longest and _says_no(written.find.answer):
+        at, remedy = (
+            document.at("find", "answer", "settled_after"),
+            f"write {longest:g} or more: so long a request may be under way",
+        )
+        yield BadValue("a text would be sent twice that is still on its way to the gateway", at=at, remedy=remedy)
     hooks: dict[str, Hook | None] = {"status": written.status, "inbound": written.inbound}
     for name, hook in hooks.items():
         if hook is not None:
@@ -115,6 +128,11 @@ def _whole(document: Document, written: GatewayFile) -> Iterator[PathwayError]:
     except (ValueError, OSError, LookupError):
         at = document.at("timestamp", "timezone")
         yield BadValue("there is no such time zone", at=at, remedy="write for example Asia/Shanghai")
+
+
+def _says_no(search: Search) -> bool:
+    """Whether the gateway's records may settle that a text was not taken."""
+    return search.absent == "not_taken" or bool(search.not_found)
 
 
 def _proof(document: Document, name: str, hook: Hook) -> Iterator[PathwayError]:

@@ -7,7 +7,6 @@ Rule 2: one call may tell of many texts; each is told once, in order. What the f
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -76,7 +75,7 @@ def _proved(hook: Hook, options: Mapping[str, str], webhook: Webhook, told: Any)
         scheme, _, given = webhook.headers.get("authorization", "").partition(" ")
         try:
             return scheme.lower() == "basic" and same(base64.b64decode(given, validate=True).decode(), wanted)
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, no ASCII, or no UTF-8 in it
             return False
     if signed.sign is None or signed.signature is None:
         return False
@@ -114,11 +113,17 @@ def _reported(file: GatewayFile, hook: StatusHook, item: Any) -> DeliveryReport:
     status = file.statuses.get(word, "accepted")
     if status not in ("failed", "undelivered"):
         return DeliveryReport(attempt or None, kept_id(provider_id or attempt or ""), status)
+    reason, fault = lost(file, word, code)
+    number = int(code) if code and code.isascii() and code.isdigit() and len(code) < 10 else None
+    return DeliveryReport(attempt or None, kept_id(provider_id or attempt or ""), status, reason, number, fault=fault)
+
+
+def lost(file: GatewayFile, word: str, code: str | None = None) -> tuple[Reason, Fault | None]:
+    """Why a text did not arrive, by the gateway's ``code``, else by its ``word``; and whose doing it is."""
     meaning = file.errors.get(code or "") or file.errors.get(word, "refused")
     fault = FAULTS.get(meaning)
     reason: Reason = "refused" if fault or meaning == "in_doubt" else meaning  # type: ignore[assignment]  # the faults are gone
-    number = int(code) if code and code.isascii() and code.isdigit() and len(code) < 10 else None
-    return DeliveryReport(attempt or None, kept_id(provider_id or attempt or ""), status, reason, number, fault=fault)
+    return reason, fault
 
 
 def _came_in(file: GatewayFile, hook: Hook, item: Any) -> InboundSms:

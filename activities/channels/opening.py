@@ -46,7 +46,7 @@ def _of_twilio(opening: Opening, from_: str) -> TwilioSettings:
         messaging_service_sid=service,
         from_number=None if service else sender,
         webhook_secret=opening.options.get("webhook_secret") or None,
-        callback_url=f"{opening.public_url}/api/v1/hooks/{opening.name}/status",
+        callback_url=f"{opening.public_url}/api/v1/hooks/{opening.name}/status" if opening.public_url else "",
         base_url=opening.options.get("base_url") or "https://api.twilio.com",
     )
 

@@ -81,12 +81,16 @@ Finding = Found | NotFound | CannotTell
 
 @dataclass(frozen=True, slots=True)
 class InboundSms:
-    """What somebody texted to us. ``provider_id`` is the same when the provider tells it twice."""
+    """What somebody texted to us. ``provider_id`` is the same when the provider tells it twice.
+
+    ``opt_out``: what the provider itself took it for, and has answered already, where it keeps opt-outs.
+    """
 
     provider_id: str
     from_: str = field(repr=False)
     to: str
     text: str = field(repr=False)
+    opt_out: Literal["", "stop", "start", "help"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,10 @@ class Channel(Protocol):
         ...
 
     async def find(self, sms: OutgoingSms) -> Finding:
-        """Was this attempt taken? Asks only, so it may be repeated. Raises TryLater or Misconfigured."""
+        """Was this attempt taken? Asks only, so it may be repeated.
+
+        Raises Undeliverable where it was taken and is lost since, TryLater, Misconfigured.
+        """
         ...
 
     def hear(self, what: Literal["inbound", "status"], webhook: Webhook) -> Heard:

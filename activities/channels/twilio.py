@@ -39,6 +39,7 @@ _LONGEST_VALIDITY = timedelta(hours=10)  # 36,000 s, Twilio's own limit
 _CLOCKS_DIFFER = timedelta(minutes=1)
 _TAKEN_WITHIN = timedelta(minutes=5)
 NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+_OPT_OUT: dict[str, Literal["", "stop", "start", "help"]] = {"STOP": "stop", "START": "start", "HELP": "help"}
 _LOOK_THROUGH = 100  # newest messages to one phone: a patient gets a few a week
 
 
@@ -46,9 +47,9 @@ _LOOK_THROUGH = 100  # newest messages to one phone: a patient gets a few a week
 class TwilioSettings:
     """How to reach Twilio. Exactly one of ``messaging_service_sid`` and ``from_number`` (E.164) is needed.
 
-    ``callback_url`` is our public status webhook; each attempt adds ``?attempt=...`` to it. ``webhook_secret`` is the
-    shared key for SHA-256 signatures, where one is used; else the auth token signs. ``base_url`` points elsewhere in
-    tests. Times are seconds. Raises Misconfigured.
+    ``callback_url`` is our public status webhook, empty where there is none; each attempt adds ``?attempt=...`` to it.
+    ``webhook_secret`` is the shared key for SHA-256 signatures, where one is used; else the auth token signs. ``base_url``
+    points elsewhere in tests. Times are seconds. Raises Misconfigured.
     """
 
     account_sid: str
@@ -75,6 +76,7 @@ class TwilioChannel:
     """
 
     name = "twilio"
+    tells_price = True  # when it is asked later, never in a webhook
 
     def __init__(self, settings: TwilioSettings, *, now: Callable[[], Awaitable[datetime]]) -> None:
         self._settings = settings
@@ -100,13 +102,16 @@ class TwilioChannel:
 
         Raises Undeliverable, TryLater, InDoubt, Misconfigured.
         """
-        given: dict[str, Any] = {"to": sms.to, **(content or {"body": sms.text}), "status_callback": self.callback(sms.attempt)}
+        given: dict[str, Any] = {"to": sms.to, **(content or {"body": sms.text})}
+        if self._settings.callback_url:
+            given["status_callback"] = self.callback(sms.attempt)
         if self._settings.messaging_service_sid:
             given["messaging_service_sid"] = self._settings.messaging_service_sid
         else:
             given["from_"] = self._settings.from_number
         if sms.not_after is not None:
-            left = sms.not_after - await self._now()
+            # The moment of the try, where it is known: asking for another would leave it in doubt for longer if we die now.
+            left = sms.not_after - (sms.attempted_at or await self._now())
             if left < timedelta(seconds=1):
                 raise Undeliverable("too_late")
             given["validity_period"] = int(min(left, _LONGEST_VALIDITY).total_seconds())
@@ -129,7 +134,7 @@ class TwilioChannel:
         Two such, or no ``attempted_at``, is CannotTell; the status callback, which carries the attempt, may settle
         it yet. One doubt remains: another message with the same words to the same phone in that window, alone
         accepted, would be taken for this one. That errs towards one text too few, never towards two.
-        Raises TryLater, Misconfigured.
+        Raises Undeliverable where Twilio took it and gave it up since, TryLater, Misconfigured.
         """
         if sms.attempted_at is None:
             return CannotTell("the time of the attempt is not known")
@@ -150,6 +155,9 @@ class TwilioChannel:
             and earliest <= _aware(message.date_created) <= latest
         ]
         if len(alike) == 1:
+            if twilio_codes.status(alike[0].status) in ("failed", "undelivered"):
+                code = number(alike[0].error_code)
+                raise Undeliverable(twilio_codes.reason(code), code=code)
             return Found(_receipt(alike[0]))
         if alike:
             return CannotTell(f"{len(alike)} messages with these words went to this number within minutes")
@@ -222,7 +230,8 @@ class TwilioChannel:
         for name in ("MessageSid", "From", "To"):
             if not params.get(name):
                 raise ValueError(f"an inbound webhook without {name}: answer 400 and check what called it")
-        return InboundSms(provider_id=params["MessageSid"], from_=params["From"], to=params["To"], text=params.get("Body", ""))
+        said = _OPT_OUT.get(params.get("OptOutType", "").upper(), "")
+        return InboundSms(params["MessageSid"], params["From"], params["To"], params.get("Body", ""), said)
 
     def _client(self) -> Client:
         # Made on first use: aiohttp wants a running loop.

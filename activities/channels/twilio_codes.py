@@ -70,7 +70,7 @@ REMEDIES: dict[int, str] = {
     21603: "set a messaging service or a from-number",
     21606: "the from-number cannot send SMS: use a number with SMS, or a messaging service",
     21608: "a trial account texts verified numbers only: upgrade the Twilio account",
-    21609: "the status callback is not a valid public URL: set callback_url",
+    21609: "the status callback is not a valid public address: set CAIRN_PUBLIC_URL to where the provider reaches us",
     21659: "the from-number is not a Twilio number: buy it or choose another",
     21660: "the from-number belongs to another Twilio account",
     21701: "the messaging service does not exist: check its SID",

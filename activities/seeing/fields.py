@@ -21,7 +21,7 @@ CODES = frozenset(
     }
 )  # fmt: skip
 #: Counts and durations.
-NUMBERS = frozenset({"attempts", "count", "dropped", "late_seconds", "limit", "port", "seconds", "size", "status", "step"})
+NUMBERS = frozenset({"attempts", "code", "count", "dropped", "late_seconds", "limit", "port", "seconds", "size", "status", "step"})
 NAMES = IDS | CODES | NUMBERS
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

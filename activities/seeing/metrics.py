@@ -32,6 +32,7 @@ class Metrics:
     deliveries: Counter
     delivery_seconds: Histogram
     provider_seconds: Histogram
+    texts_received: Counter
     requests: Counter
     request_seconds: Histogram
     unsettled: Gauge
@@ -64,6 +65,9 @@ class Metrics:
             ),
             provider_seconds=Histogram(
                 "cairn_provider_seconds", "Calls of the SMS provider", ["channel", "what", "outcome"], buckets=QUICK, registry=r
+            ),
+            texts_received=Counter(
+                "cairn_texts_received", "Texts that came in, by whether a patient has the number", ["channel", "known"], registry=r
             ),
             requests=Counter("cairn_requests", "Requests answered", ["method", "route", "status"], registry=r),
             request_seconds=Histogram(

@@ -6,12 +6,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from opentelemetry.trace import SpanKind
+from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import CannotTell, Finding, OutgoingSms, Receipt
 from activities.channels.registry import Channels
 from activities.seeing import Seeing
+
+LARGEST_CODE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,16 @@ class Calls:
             finally:
                 part.says(outcome=outcome)
                 self.seeing.metrics.provider_seconds.labels(name, what, outcome).observe(time.perf_counter() - begun)
+
+
+class NotNow(Exception):
+    """Not taken: ``until`` when the channel is passed over, and what the workflow is told."""
+
+    def __init__(self, until: datetime, waits: ApplicationError, *, urgent: bool) -> None:
+        super().__init__()
+        self.until, self.waits, self.urgent = until, waits, urgent
+
+
+def sayable(code: int | None) -> int | None:
+    """A provider's code as a log may say it: what is longer than a code could be somebody's number."""
+    return code if code is not None and code < LARGEST_CODE else None

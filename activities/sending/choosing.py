@@ -13,6 +13,8 @@ from hashlib import blake2b
 #: After a rest the first to come are those of priority 1; (from, over) in seconds.
 SHARES = {1: (0.0, 1.0), 2: (1.0, 5.0), 3: (6.0, 24.0), 4: (30.0, 60.0)}
 
+A_MOMENT = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True)
 class By:
@@ -63,3 +65,8 @@ def share(priority: int, key: str) -> timedelta:
     begins, over = SHARES.get(priority, SHARES[4])
     spread = int.from_bytes(blake2b(key.encode(), digest_size=4).digest(), "big") / 2**32
     return timedelta(seconds=begins + over * spread)
+
+
+def in_time(wait: timedelta, not_after: datetime | None, now: datetime) -> timedelta:
+    """No longer than the text is of use: that it did not go out is said as soon as that is certain."""
+    return wait if not_after is None else min(wait, max(not_after - now, timedelta()) + A_MOMENT)

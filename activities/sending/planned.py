@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,21 +13,27 @@ from activities.channels.port import OutgoingSms, Receipt
 from activities.channels.registry import Channels
 from activities.sending.choosing import By, NoneLeft, Wait, choose
 from activities.sending.consequences import consequence
+from pathways.engine.calendar import local_day
 from pathways.engine.commands import SendMessage
 from pathways.engine.events import MessageArrived, MessageFailed
+from pathways.engine.holding import covering
+from pathways.engine.plan import Plan
 from pathways.engine.state import ENDED
 from pathways.serial import load_command
 from records.attempts import Attempts
 from records.channel_states import ChannelStates
+from records.consents import Consents
 from records.eventlog import EventLog
 from records.number_marks import NumberMarks
+from records.numbers import NumberChanges, asks, number_in
 from records.patients import STATE, Patients
-from records.tables import Attempt, Delivery, Message, Patient
+from records.tables import Attempt, Delivery, Message, Patient, TaskRow
 from records.vault import PersonVault, Vault
 from workflows.contract import Deliver, Delivered
 
+CALLS = ("phone_reminder", "urgent_call", "on_call_not_told")  # what is done where a text may not have arrived
 SETTLED = frozenset({"handed", "failed", "dropped", "unknown"})
-DROPPED = frozenset({"too_late", "ended", "opted_out"})
+DROPPED = frozenset({"too_late", "ended", "paused", "opted_out", "place_closed", "out_of_stock"})
 
 
 @dataclass
@@ -72,21 +78,44 @@ class Planned:
         """To whom, E.164; empty where there is no number."""
         if self.command.to == "on_call":
             return (await self.patients.care_team(self.patient)).on_call_phone or ""
+        if self.command.to in ("new_patient", "new_carer"):
+            return await self._new_number()
         profile = await self.patients.profile(self.patient)
         return (profile.phone if self.command.to == "patient" else profile.carer_phone) or ""
+
+    async def _new_number(self) -> str:
+        """The number that this text asks about, while it waits to be confirmed."""
+        waiting = await NumberChanges(self.session, self.patients.vault).of(self.patient.id)
+        change = asks(list(waiting.values()), self.command.key)
+        return number_in(change, self.person) if change is not None else ""
 
     def held_back(self, now: datetime) -> str:
         """Why it must not go out any more, or nothing."""
         if self.command.to != "on_call":
             if self.patient.life in ENDED or (self.patient.life == "in_hospital" and not self.command.urgent):
                 return "ended"
+            if self.patient.life == "paused" and not self.command.urgent:
+                return "paused"
             # Read by its name, not as a State: the snapshot may be of an older engine, and the patient need not wait for a step.
             state = self.person.open(STATE, self.patient.state) if self.patient.state else {}
             if state.get("opted_out"):
                 return "opted_out"
+            if {"patient": state.get("phone"), "carer": state.get("carer")}.get(self.command.to) is False:
+                return "no_phone"  # the number there is turned out to be somebody else's, or nobody's
         if self.delivery.not_after is not None and now > self.delivery.not_after:
             return "too_late"
         return ""
+
+    def today(self, now: datetime) -> date:
+        """The patient's day."""
+        return local_day(now, self.patient.timezone)
+
+    def covered(self, plan: Plan, now: datetime) -> str:
+        """Why it would send somebody to a closed door or for a medicine that is not there, or nothing; urgent ones are not."""
+        if self.command.urgent or self.command.to not in ("patient", "carer") or not plan.holds:
+            return ""
+        holds = (covering(plan, part, self.today(now)) for part in self.command.parts)
+        return next((hold.why for hold in holds if hold is not None), "")
 
     async def way(
         self, channels: Channels, now: datetime, *, driven: bool, passed_over: Mapping[str, datetime]
@@ -143,6 +172,8 @@ class Planned:
         attempt.status, attempt.reason, attempt.code = "refused", reason, code
         if consequence(reason).marks and self.command.to != "on_call":
             await NumberMarks(self.session).put(self.patient.id, self.command.to, attempt.channel, reason, at=now)
+        if reason == "opted_out" and self.command.to == "patient":
+            await Consents(self.session).refused_by_provider(self.patient.id, at=now)
 
     async def taken(self, attempt: Attempt, receipt: Receipt, now: datetime) -> Delivered:
         """The provider has it."""
@@ -175,8 +206,11 @@ class Planned:
 
     async def arrived_after_all(self, now: datetime) -> None:
         """A person was told that it may not have gone; now they are told that it did."""
-        key = self.delivery.key
-        await self._log().append(MessageArrived(id=f"{key}/arrived", at=now, learnt=now, key=key, to=self.command.to))
+        key, at_work = self.delivery.key, (TaskRow.status == "open") & TaskRow.claimed_by.is_not(None)
+        query = select(TaskRow.key).where(TaskRow.patient_id == self.patient.id, TaskRow.kind.in_(CALLS), at_work).limit(1)
+        begun = await self.session.scalar(query) is not None
+        arrived = MessageArrived(id=f"{key}/arrived", at=now, learnt=now, key=key, to=self.command.to, begun=begun)
+        await self._log().append(arrived)
 
     def _log(self) -> EventLog:
         return EventLog(self.session, self.patient, self.person)

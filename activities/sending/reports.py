@@ -40,8 +40,8 @@ class Reports:
     async def take(self, report: DeliveryReport, *, channel: str = "") -> bool:
         """Take in one report, of ``channel`` where it is known; True when it concerned a text of ours."""
         async with self.database.begin() as session:
-            named = await Attempts(session).told_of(report.attempt, report.provider_id)
-            if named is None or (channel and named.channel not in ("", channel)):
+            named = await Attempts(session).told_of(report.attempt, report.provider_id, channel)
+            if named is None:
                 return False
             found = await Planned.load(session, self.vault, Deliver(named.patient_id, named.key, "message"))
             attempt = found.by_id(named.id) if found is not None else None

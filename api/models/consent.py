@@ -28,7 +28,7 @@ class ConsentIn(Model, json_schema_extra=example(**WANTED, at="2025-03-03T01:00:
 
 
 class Word(Model, json_schema_extra=example(**SAID)):
-    """One word of the patient's. ``source``: enrolment, sms, api or provider; ``by``: the key or account that wrote it down."""
+    """One word of the patient's. ``source``: enrolment, hospital, sms, api, provider; ``by``: who wrote it down."""
 
     what: str
     given: bool

@@ -19,6 +19,7 @@ SHOWN = {
     "quiet_weekdays": ["sunday"],
     "quiet_holidays": True,
     "quiet_dates": ["2025-12-31"],
+    "texts_need_consent": False,
 }
 
 
@@ -27,7 +28,8 @@ class ContactRulesIn(Model, json_schema_extra=example(**SHOWN)):
 
     Routine texts go out from ``opens`` to ``closes``, each patient's within ``spread_minutes`` of it; ``weekly_cap``: of those
     that we begin, in seven days. None go out on ``quiet_weekdays``, on ``quiet_dates``, nor, with ``quiet_holidays``, on the
-    holidays of the calendar that the patient's place keeps. Safety is told at any hour.
+    holidays of the calendar that the patient's place keeps. Safety is told at any hour. ``texts_need_consent``: who never said
+    yes is called in place of any text.
     """
 
     opens: Clock = "09:00"
@@ -37,6 +39,7 @@ class ContactRulesIn(Model, json_schema_extra=example(**SHOWN)):
     quiet_weekdays: Annotated[list[Weekday], Field(max_length=7)] = Field(default_factory=list)
     quiet_holidays: bool = False
     quiet_dates: Annotated[list[date], Field(max_length=400)] = Field(default_factory=list)
+    texts_need_consent: bool = False
 
 
 class ContactRulesOut(

@@ -256,7 +256,10 @@ class PauseIn(Happened, json_schema_extra=example(until="2025-04-14")):
 
 
 class MoveIn(Happened, json_schema_extra=example(care_team="team-2", timezone="Asia/Urumqi", phone="+8613800001111")):
-    """Moved within the network, or has another number. A phone of null is a phone there is no more."""
+    """Moved within the network, or has another number. A phone of null is a phone there is no more.
+
+    A number that is new is asked first, and used once it is confirmed: see ``/patients/{id}/numbers``.
+    """
 
     at: AMoment | None = None
     care_team: Name | None = None

@@ -6,14 +6,16 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy.exc import IntegrityError
 
 from api.depends import After, Limit, Session, may
 from api.editing import as_read, etag, once, standing, stored
 from api.models.places import ClosureChange, ClosureIn, ClosureOut, ClosurePage
-from api.problems import not_found
+from api.problems import Problem, not_found
 from api.writing import Writes
 from records.callers import Caller
 from records.closures import Closures
+from records.holds import supply_changed
 from records.places import Places
 from records.tables import Closure, Organisation
 
@@ -47,7 +49,10 @@ async def close_place(
         sent = await once(writing, session)
         closure = await session.get(Closure, sent.made) if sent.made else None
         if closure is None:
-            closure = Closures(session).add(place.id, body.first, body.last, body.reason)
+            try:
+                closure = await Closures(session).add(place.id, body.first, body.last, body.reason)
+            except IntegrityError:
+                raise Problem(409, "The place was deleted just now.") from None
             sent.note(closure.id)
             await stored(session, "The place was deleted just now.")
     response.headers["ETag"] = etag(closure.version)
@@ -68,6 +73,7 @@ async def change_closure(
             as_read(writing.if_match, closure.version)
             closure.first, closure.last, closure.reason = body.first, body.last, body.reason
             closure.version += 1
+            await supply_changed(session, closure.organisation_id)
             sent.note(closure.id)
     response.headers["ETag"] = etag(closure.version)
     return _shown(closure)
@@ -82,6 +88,7 @@ async def delete_closure(caller: Annotated[Caller, may("closures.write")], writi
             raise not_found()
         as_read(writing.if_match, closure.version, needed=False)
         await session.delete(closure)
+        await supply_changed(session, closure.organisation_id)
 
 
 def _shown(closure: Closure) -> ClosureOut:

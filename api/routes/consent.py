@@ -56,7 +56,7 @@ async def change_consent(
 
 async def _write(case: Case, body: ConsentIn, caller: Caller, event_id: str) -> AnyEvent | None:
     """Keep what is new of it. Stopping or starting and the choice of kinds are two events where both changed."""
-    texts, refused = _stands(case.patient, case.person)
+    texts, refused, agreed = _stands(case.patient, case.person)
     at = happened_at(body.at, case.now)
     told: list[AnyEvent] = []
     consents = Consents(case.session)
@@ -64,9 +64,10 @@ async def _write(case: Case, body: ConsentIn, caller: Caller, event_id: str) -> 
     def keep(what: str, event: str, *, given: bool) -> None:
         consents.keep(case.patient.id, what, given=given, source="api", by=caller.id, event=event, at=at)
 
-    if TEXTS not in await consents.holding(case.patient.id) or texts != body.texts:
-        keep(TEXTS, f"{event_id}/texts" if texts != body.texts else "", given=body.texts)
-    if texts != body.texts:
+    news = not agreed if body.texts else texts
+    if TEXTS not in await consents.holding(case.patient.id) or news:
+        keep(TEXTS, f"{event_id}/texts" if news else "", given=body.texts)
+    if news:
         kind = "start" if body.texts else "stop"
         told.append(AnswerReceived(id=f"{event_id}/texts", at=at, learnt=case.now, kind=kind))  # type: ignore[arg-type]
     if set(body.refused) != refused:
@@ -81,10 +82,11 @@ async def _write(case: Case, body: ConsentIn, caller: Caller, event_id: str) -> 
     return told[-1] if told else None
 
 
-def _stands(patient: Patient, person: PersonVault) -> tuple[bool, set[str]]:
-    """Whether they are texted, and what kinds they refuse, as the last step had it."""
+def _stands(patient: Patient, person: PersonVault) -> tuple[bool, set[str], bool]:
+    """Whether they are texted, what kinds they refuse, and whether they said yes to texts, as the last step had it."""
     state = person.open(STATE, patient.state) if patient.state else {}
-    return not state.get("opted_out"), set(state.get("refused", ()))
+    texts = not state.get("opted_out")
+    return texts, set(state.get("refused", ())), texts and bool(state.get("agreed"))
 
 
 async def _shown(caller: Caller, session: AsyncSession, parts: ApiParts, patient_id: str, response: Response) -> ConsentOut:
@@ -96,7 +98,7 @@ async def _shown(caller: Caller, session: AsyncSession, parts: ApiParts, patient
         person = await patients.vault_of(patient_id)
     except LookupError:
         raise not_found() from None
-    texts, refused = _stands(patient, person)
+    texts, refused, _ = _stands(patient, person)
     response.headers["ETag"] = patient_etag(patient)
     return ConsentOut(
         texts=texts,

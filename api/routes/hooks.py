@@ -56,7 +56,8 @@ async def _heard(request: Request, parts: ApiParts, channel: str, what: Literal[
             raise _odd("the id of the message is no id")
     for told in heard.told:
         if not isinstance(told, DeliveryReport):
-            await parts.inbox.take(told)
+            taken = await parts.inbox.take(told)
+            parts.seeing.metrics.texts_received.labels(channel, "yes" if taken.patients else "no").inc()
         elif told.attempt is None or ID.fullmatch(told.attempt):
             await parts.reports.take(told, channel=channel)
     return heard

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date, timedelta
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from api.depends import After, Language, Limit, Parts, Session, may
 from api.models.story import MessagesOut, TimelineOut
-from api.problems import not_found
+from api.models.usage import UsageLine, UsageOut
+from api.problems import not_found, unusable
 from api.showing.story import message, timeline_line
 from records.callers import Caller
 from records.messages import Messages
 from records.patients import Patients
 from records.scope import Scope
+from records.tables import JobRow
 from records.timeline import Timeline
+from records.usage import UsageCounts
 from records.vault import PersonVault
 
-__all__ = ["opened", "router", "timeline_line"]
+__all__ = ["opened", "router", "timeline_line", "usage_router"]
 
 router = APIRouter(prefix="/patients/{patient_id}", tags=["patients"])
+usage_router = APIRouter(prefix="/messages", tags=["messages"])
+
+LONGEST = {"day": timedelta(days=62), "month": timedelta(days=1100)}
 
 
 @router.get("/timeline", summary="Why things were done, or were not")
@@ -51,6 +58,30 @@ async def read_messages(
     person = await opened(Patients(session, parts.vault), caller.scope, patient_id)
     page = await Messages(session).page(person, limit=limit, after=after)
     return MessagesOut(items=[message(text) for text in page.items], next=page.next)
+
+
+@usage_router.get("/usage", summary="What texts cost")
+async def read_usage(
+    caller: Annotated[Caller, may("usage.read")],
+    session: Session,
+    parts: Parts,
+    by: Literal["day", "month"] = "month",
+    first: Annotated[date | None, Query(description="a day (UTC); the first of this month unless given")] = None,
+    last: Annotated[date | None, Query(description="a day (UTC); today unless given")] = None,
+    team: Annotated[str | None, Query(max_length=40, description="only this care team's")] = None,
+    limit: Annotated[int, Query(ge=1, le=2000)] = 500,
+    after: After = None,
+) -> UsageOut:
+    """Texts that providers took, their segments and cost, of the caller's teams; nothing of any patient."""
+    today = (await parts.clock.now(session)).date()
+    last = last or today
+    first = first or min(last, today).replace(day=1)
+    if not timedelta() <= last - first <= LONGEST[by]:
+        raise unusable("first", "is after last, or too long before it", f"ask for {LONGEST[by].days} days at most by {by}")
+    page = await UsageCounts(session).page(caller.scope, first, last, by=by, team=team, limit=limit, after=after)
+    counted = await session.get(JobRow, "usage")
+    items = [UsageLine(**{name: getattr(line, name) for name in UsageLine.model_fields}) for line in page.items]
+    return UsageOut(items=items, next=page.next, counted=counted.succeeded if counted else None)
 
 
 async def opened(patients: Patients, scope: Scope, patient_id: str) -> PersonVault:

@@ -13,7 +13,7 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
-from pathways.engine import calendar, contacts, life, marks, merging, referrals, refills, useful, visits
+from pathways.engine import calendar, contacts, life, marks, merging, new_numbers, referrals, refills, useful, visits
 from pathways.engine.plan import Escalation, Pathway, Reminder, Service, TaskSpec
 from pathways.engine.state import Occurrence, Referral, Supply
 from pathways.engine.turn import Turn, times
@@ -35,7 +35,7 @@ def first(turn: Turn) -> Item | None:
     """What comes first; the one of before where nothing that the agenda rests on has changed."""
     state = turn.state
     life = (state.life, state.life_since, state.life_until, state.life_checks, state.reach, state.reach_since, state.searches)
-    errands = (state.waiting, state.person.timezone, *state.supplies.values(), *state.referrals, *state.referrals.values())
+    errands = (state.waiting, state.new_numbers, turn.timezone, *state.supplies.values(), *state.referrals.items())
     return turn.kept("first", (*turn.followed, life, *errands), _first_of_all, turn)
 
 
@@ -54,6 +54,7 @@ def agenda(turn: Turn) -> Iterator[Item]:
     if state.life in ("active", "paused", "in_hospital"):
         yield from _referrals(turn)
         yield from _rest(turn)
+        yield from (Item(*one) for one in new_numbers.ahead(turn))
 
 
 def _services(turn: Turn) -> Iterator[Item]:

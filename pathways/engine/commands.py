@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
 
-from pathways.engine.events import Value
+from pathways.engine.events import Addressee, Value
 from pathways.engine.plan import Role
 
-Recipient = Literal["patient", "carer", "on_call"]
+Recipient = Addressee
 
 
 @dataclass(frozen=True, slots=True)

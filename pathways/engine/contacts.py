@@ -4,14 +4,15 @@ Rule 1: nothing is sent to someone who has died, withdrawn, moved away, or is in
 Rule 2: what holds a message back is always said.
 Rule 3: who cannot be texted is called instead: no phone and *STOP* end texts, never care.
 Rule 4: the weekly cap is for what we begin; an answer about the patient's own referral or refill is never held back by it.
-Rule 5: what did not go out in its hours goes at the next, as long as it is of use (useful.py); what is not is dropped.
+Rule 5: nobody is sent to a closed door, or for a medicine that is not there (holding.py).
+Rule 6: what did not go out in its hours goes at the next, as long as it is of use (useful.py); what is not is dropped.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from pathways.engine import calendar, useful
+from pathways.engine import calendar, holding, useful
 from pathways.engine.commands import Part, Recipient, RetractMessage, SendMessage
 from pathways.engine.events import TextKind
 from pathways.engine.plan import Role, TaskSpec
@@ -172,7 +173,7 @@ def stop(turn: Turn) -> None:
 
 def start(turn: Turn) -> None:
     """START: texts again."""
-    turn.state.opted_out = False
+    turn.state.opted_out, turn.state.agreed = False, True
     turn.because("opted_in")
 
 
@@ -212,15 +213,19 @@ def call_instead(turn: Turn, pathway: str, what: str, why: str, *, urgent: bool 
 
 def cannot_text(turn: Turn) -> str:
     """Why the patient cannot be texted, or nothing."""
-    if turn.state.opted_out:
-        return "opted_out"
-    return "" if turn.state.phone or turn.state.carer else "no_phone"
+    state = turn.state
+    unasked = turn.plan.contact.texts_need_consent and not state.agreed
+    why = "opted_out" if state.opted_out else "no_consent" if unasked else ""
+    return why or ("" if state.phone or state.carer else "no_phone")
 
 
 def _send_routine(turn: Turn, routine: list[Waiting]) -> None:
     last_moment = calendar.at_local(turn.today, turn.plan.contact.closes, turn.timezone)
     if turn.present > last_moment:  # nobody woke us in time
         _send_late(turn, routine)
+        return
+    routine = holding.sift(turn, routine)
+    if not routine:
         return
     templates = ", ".join(dict.fromkeys(w.template for w in routine))
     if why := cannot_text(turn):

@@ -13,6 +13,9 @@ from datetime import date, datetime
 from typing import Literal
 
 TextKind = Literal["reminders", "referrals", "refills"]
+Addressee = Literal["patient", "carer", "on_call", "new_patient", "new_carer"]
+"""To whom a text goes; ``new_``: to a number that was given as theirs and is not confirmed yet."""
+
 Value = float | bool | str | tuple[str, ...]  # a number in the reading's unit, yes or no, or chosen words
 Readings = Mapping[str, Value]
 
@@ -45,7 +48,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled(Event):
-    """A person joins with what is known of their past."""
+    """A person joins with what is known of their past. ``texts``: whether they agreed to be texted; None: nobody asked."""
 
     pathways: tuple[str, ...]
     born: date | None = None
@@ -59,6 +62,7 @@ class Enrolled(Event):
     readings: Mapping[str, Known] = field(default_factory=dict)
     done: Mapping[str, date] = field(default_factory=dict)  # service name to the day it was last done
     fills: tuple[Fill, ...] = ()
+    texts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +224,11 @@ class Dispensed(Event):
 class AnswerReceived(Event):
     """The patient answered a message; already read, never guessed. ``unclear``: a value was meant and cannot be: ask again.
 
-    ``whose``: several patients have this phone; ask for whom it was. ``by``: who has the phone it came from.
+    ``whose``: several patients have this phone; ask for whom it was. ``help``: they want to know who texts them, and a person
+    reads it too. ``by``: who has the phone it came from.
     """
 
-    kind: Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text", "whose"]
+    kind: Literal["confirm", "another_day", "stop", "start", "reading", "unclear", "danger", "text", "whose", "help"]
     readings: Readings = field(default_factory=dict)
     by: Literal["patient", "carer"] = "patient"
 
@@ -236,21 +241,47 @@ class TextsChosen(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberGiven(Event):
+    """A new number was given as the patient's or their carer's; nothing personal goes there before it is confirmed."""
+
+    who: Literal["patient", "carer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberAnswered(Event):
+    """Somebody wrote from a number that is not confirmed: not what was asked for, or words of danger."""
+
+    who: Literal["patient", "carer"]
+    kind: Literal["unclear", "danger"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberSettled(Event):
+    """What became of a new number. ``refused``: whoever has it said no; ``withdrawn``: by staff, or another was given;
+    ``not_confirmed``: too many answers were wrong.
+    """
+
+    who: Literal["patient", "carer"]
+    how: Literal["confirmed", "refused", "withdrawn", "not_confirmed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageFailed(Event):
     """A message did not arrive this way. ``elsewhere``: another channel is left, and it may be tried there."""
 
     key: str
     reason: str
-    to: Literal["patient", "carer", "on_call"] = "patient"
+    to: Addressee = "patient"
     elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageArrived(Event):
-    """A message of which a person was told that it may not have arrived did."""
+    """A message of which a person was told that it may not have arrived did. ``begun``: somebody works on the call already."""
 
     key: str
-    to: Literal["patient", "carer", "on_call"] = "patient"
+    to: Addressee = "patient"
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +290,14 @@ class VisitBooked(Event):
 
     booking: str
     day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayClosed(Event):
+    """The patient's place is closed on ``day``, on which a visit was booked. ``closure``: which one."""
+
+    day: date
+    closure: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,9 +361,13 @@ AnyEvent = (
     | Dispensed
     | AnswerReceived
     | TextsChosen
+    | NumberGiven
+    | NumberAnswered
+    | NumberSettled
     | MessageFailed
     | MessageArrived
     | VisitBooked
+    | DayClosed
     | DueReached
     | Hospitalised
     | Discharged

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from pathways.engine import contacts, merging, moving, referrals, refills, visits
+from pathways.engine import calls, contacts, merging, moving, new_numbers, referrals, refills, visits
 from pathways.engine.commands import ReleaseVisit, SendAgain
 from pathways.engine.events import Enrolled, MessageFailed
 from pathways.engine.plan import TaskSpec
@@ -33,7 +33,7 @@ def enrolled(turn: Turn, event: Enrolled) -> None:
     state.life, state.life_since, state.life_until, state.life_checks = "active", turn.now, None, 0
     state.reach, state.reach_since = "reachable", None
     state.person = Person(event.born, event.sex, tuple(event.conditions), event.timezone)
-    state.phone, state.carer = event.phone, event.carer
+    state.phone, state.carer, state.agreed = event.phone, event.carer, event.texts is True or state.agreed
     state.medicine_findings = ()  # the tasks of an earlier time are closed: what still holds is found anew
     for name, reading in event.readings.items():
         visits.remember(turn, {name: reading.value}, min(reading.on, turn.today))
@@ -102,7 +102,7 @@ def end(turn: Turn, life: Life) -> None:
     for medicine in list(turn.state.supplies):
         refills.forget(turn, medicine, life)
     _release_visits(turn)
-    turn.state.waiting = ()
+    turn.state.waiting = turn.state.new_numbers = ()
     turn.outbox.clear()
 
 
@@ -193,6 +193,12 @@ def message_failed(turn: Turn, event: MessageFailed) -> None:
         turn.emit(SendAgain(key))
         turn.because("sent_another_way", key=key)
         return
+    if to in ("new_patient", "new_carer"):
+        new_numbers.failed(turn, event)
+        return
+    urgent = reason != "too_late" and _only_to(turn, to) and _was_urgent(turn, key)
+    if urgent:  # it was about their safety: no search and no number that is looked for is quick enough
+        calls.stands_for(turn, key, "urgent_call", lambda: contacts.call_instead(turn, "", key, reason, urgent=True))
     if turn.state.reach == "unreachable" and to != "on_call":
         return  # the search is on
     if to == "carer" and reason in ("no_such_number", "landline"):
@@ -204,11 +210,12 @@ def message_failed(turn: Turn, event: MessageFailed) -> None:
     elif to == "patient" and reason == "opted_out":
         contacts.stop(turn)
     elif to == "on_call":
-        turn.open_task(TaskSpec("on_call_not_told", "coordinator", 0), urgent=True)
-    elif reason == "too_late":
+        spec = TaskSpec("on_call_not_told", "coordinator", 0)
+        calls.stands_for(turn, key, spec.kind, lambda: turn.open_task(spec, urgent=True))
+    elif reason in ("too_late", "place_closed", "out_of_stock"):
         contacts.say_again(turn, key)
-    elif turn.state.life == "active":
-        contacts.call_instead(turn, "", key, reason)
+    elif turn.state.life == "active" and not urgent:
+        calls.stands_for(turn, key, "phone_reminder", lambda: contacts.call_instead(turn, "", key, reason))
 
 
 def _may_go_another_way(turn: Turn, event: MessageFailed) -> bool:
@@ -217,7 +224,14 @@ def _may_go_another_way(turn: Turn, event: MessageFailed) -> bool:
         return True
     if turn.state.opted_out or turn.state.life in ENDED:
         return False
+    if event.to in ("patient", "carer") and all(told.key != event.key for told in turn.state.told):
+        return False  # taken back since: not wanted any more, or not so any more
     return turn.state.life == "active" or _was_urgent(turn, event.key)
+
+
+def _only_to(turn: Turn, to: str) -> bool:
+    """Whether what did not reach ``to`` reached nobody; somebody in hospital is looked after."""
+    return turn.state.life in ("active", "paused") and (to == "patient" or (to == "carer" and not turn.state.phone))
 
 
 def _was_urgent(turn: Turn, key: str) -> bool:

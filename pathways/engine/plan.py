@@ -198,6 +198,7 @@ class ContactRules:
     """When a patient may be texted, in their own time zone, and how often for routine matters.
 
     ``quiet_weekdays``: 0 is Monday; ``quiet_dates``: holidays and other days of the network on which nothing routine goes out.
+    ``texts_need_consent``: who was never asked is called, as who has no phone.
     """
 
     opens: time = time(9, 0)
@@ -206,24 +207,30 @@ class ContactRules:
     weekly_cap: int = 4
     quiet_weekdays: frozenset[int] = frozenset()
     quiet_dates: frozenset[date] = frozenset()
+    texts_need_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """From ``first`` to ``last`` nobody is sent to a place, or for a medicine, by text.
 
-    ``action``: ``hold`` (until it is over, then gradually over ``spread_days``), ``reword`` (say that it is so). ``medicine``
-    empty: whatever sends the patient to their centre. ``refills``: keys of refills that it concerns, with a medicine or
-    a pharmacy. A redirection is a matter of wording alone and never gets here.
+    ``action``: ``hold`` (until it is over, then gradually: the worst tag on the first day, the others over the ``spread_days``
+    after it), ``reword`` (as hold, and the patient is told once that it is so), ``redirect`` (nothing waits; texts name the
+    place ``to``). What it concerns of this patient: ``visits`` to their centre, ``refills`` and ``referrals`` by key.
+    ``opens``: the first day after it on which the place works.
     """
 
     id: str
-    action: Literal["hold", "reword"]
-    why: Literal["closed", "out_of_stock"]
+    action: Literal["hold", "reword", "redirect"]
+    why: Literal["place_closed", "out_of_stock"]
     first: date
     last: date
     spread_days: int = 3
+    visits: bool = False
     refills: frozenset[str] = frozenset()
+    referrals: frozenset[str] = frozenset()
+    opens: date | None = None
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

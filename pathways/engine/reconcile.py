@@ -26,7 +26,7 @@ from pathways.engine.turn import Turn
 
 _OF_THE_PERSON = (
     *("life", "life_since", "life_until", "life_checks", "reach", "reach_since", "searches"),
-    *("opted_out", "refused", "phone", "carer", "person"),
+    *("opted_out", "agreed", "refused", "phone", "carer", "person"),
 )
 _OF_REACH = ("reach", "reach_since", "searches")
 _COURSE = tuple(field.name for field in fields(Course) if field.name != "services")

@@ -122,8 +122,12 @@ def _retag(turn: Turn, pathway: Pathway, answer: Answer) -> None:
     )
 
 
-def informed(turn: Turn, readings: Readings, on: date) -> None:
-    """Readings from home inform: a table of their own may alert or open a task; tag and rhythm move only where it names a tag."""
+def informed(turn: Turn, readings: Readings, on: date) -> set[str]:
+    """Readings from home inform: a table of their own may alert or open a task; tag and rhythm move only where it names a tag.
+
+    Answers which of them some pathway of the patient looked at.
+    """
+    looked_at: set[str] = set()
     for name in list(turn.state.courses):
         pathway = turn.pathway(name)
         if pathway is None or pathway.home_readings is None or not set(readings) & set(pathway.readings):
@@ -134,11 +138,13 @@ def informed(turn: Turn, readings: Readings, on: date) -> None:
         answer = ask_of_home(turn, pathway, pathway.home_readings, readings, on)
         if answer.decision is None:
             continue
+        looked_at |= set(readings) & set(pathway.readings)
         put_down(turn, "home_reading", pathway, service, answer)
         if answer.decision.tag is not None:
             _retag(turn, pathway, answer)
             _nearer(turn, pathway, service, turn.today + timedelta(days=_shorter(service, answer.decision, turn.worst_tag)))
         _carry_out_besides(turn, pathway, service, answer)
+    return looked_at
 
 
 def _nearer(turn: Turn, pathway: Pathway, service: Service, limit: date) -> None:

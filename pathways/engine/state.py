@@ -140,20 +140,24 @@ class Referral:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An open task, as far as the engine must know it. ``serves``: where it is done for several, (pathway, service) of each."""
+    """An open task, as far as the engine must know it. ``serves``: where it is done for several, (pathway, service) of each.
+
+    ``texts``: keys of the texts that may not have arrived, where it is open for these and nothing else (calls.py).
+    """
 
     kind: str
     pathway: str = ""
     service: str = ""
     about: str | None = None
     serves: tuple[tuple[str, str], ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A message that waits for a decent hour. ``until``: from then on it is of no use; None: not known, by an older engine.
 
-    ``kind``: which the patient may refuse; None: ``about`` says it.
+    ``kind``: which the patient may refuse; None: ``about`` says it. ``held``: the hold that keeps it, if one does.
     """
 
     at: datetime
@@ -164,6 +168,7 @@ class Waiting:
     key: str = ""
     until: datetime | None = None
     kind: TextKind | None = None
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,20 @@ class Told:
     kind: TextKind | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewNumber:
+    """A number that was given and is not confirmed. ``given``: the event's id; ``key``: of the text that asks.
+
+    ``ask_at``: when it is asked; ``until``: how long an answer is waited for. None: done, and a person calls.
+    """
+
+    who: Literal["patient", "carer"]
+    given: str
+    ask_at: datetime | None = None
+    until: datetime | None = None
+    key: str = ""
+
+
 @dataclass(slots=True)
 class State:
     """Everything the engine knows of one patient. ``clock``: all that was due up to here has been done."""
@@ -198,6 +217,7 @@ class State:
     reach_since: datetime | None = None
     searches: int = 0
     opted_out: bool = False
+    agreed: bool = False  # to be texted, in so many words
     refused: tuple[TextKind, ...] = ()  # kinds of text that the patient does not want
     phone: bool = True
     carer: bool = False
@@ -209,6 +229,9 @@ class State:
     tasks: dict[str, Task] = field(default_factory=dict)
     waiting: tuple[Waiting, ...] = ()
     told: tuple[Told, ...] = ()  # what was planned and may not have gone out yet
+    new_numbers: tuple[NewNumber, ...] = ()  # given, and not confirmed yet
+    holds_told: tuple[str, ...] = ()  # holds that the patient was told of
+    rebooking: tuple[str, date] | None = None  # a booking in place of a day that fell to a closure: what is found is told
     medicine_findings: tuple[str, ...] = ()  # what the checks of medicines last found, by row
     texted: tuple[date, ...] = ()  # days of routine messages within the last week
     numbers: dict[str, int] = field(default_factory=dict)  # how often each name was numbered: keys never repeat

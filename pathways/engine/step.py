@@ -15,11 +15,14 @@ from pathways.engine import (
     agenda,
     answering,
     calendar,
+    calls,
+    closing,
     contacts,
     events,
     life,
     medicine_review,
     moving,
+    new_numbers,
     referrals,
     refills,
     replies,
@@ -96,7 +99,9 @@ def _catch_up(turn: Turn, until: datetime) -> None:
         first = agenda.first(turn)
         clock = turn.state.clock
         if first is None or first.at > until:
-            contacts.flush(turn)
+            if turn.outbox:
+                contacts.flush(turn)
+                continue  # what nobody woke us for in time may wait for a moment that is here
             turn.state.clock = until if clock is None else max(until, clock)
             return
         moment = first.at if clock is None else max(first.at, clock)
@@ -175,12 +180,22 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
             answering.answered(turn, event, on)
         case events.TextsChosen():
             contacts.choose(turn, event.refused)
+        case events.NumberGiven():
+            new_numbers.given(turn, event)
+        case events.NumberAnswered():
+            new_numbers.answered(turn, event)
+        case events.NumberSettled():
+            new_numbers.settled(turn, event)
+            if event.how == "confirmed":
+                life.found(turn)
         case events.MessageFailed():
             life.message_failed(turn, event)
         case events.MessageArrived():
-            turn.because("message_arrived", key=event.key, detail={"to": event.to})
+            calls.arrived(turn, event)
         case events.VisitBooked():
-            visits.booked(turn, event.booking, event.day)
+            closing.booked(turn, event.booking, event.day)
+        case events.DayClosed():
+            closing.day_closed(turn, event.day, event.closure)
         case events.Hospitalised():
             life.rest(turn, "in_hospital")
         case events.Paused():
@@ -203,6 +218,8 @@ def _after_the_end(turn: Turn, event: AnyEvent) -> None:
     """Somebody who is not followed: what arrives is kept in the log, and said not to be acted on."""
     if isinstance(event, events.Died):
         life.end(turn, "died")
+    elif isinstance(event, events.AnswerReceived) and answering.after_the_end(turn, event):
+        return
     elif not isinstance(event, events.DueReached):
         turn.because("not_acted_on", held_back=turn.state.life, detail={"event": type(event).__name__})
 
@@ -271,7 +288,9 @@ def _task_arranged(turn: Turn, event: events.TaskPostponed | events.TaskHandedOv
     task = turn.state.tasks.get(event.task)
     if task is None:
         turn.because("too_late", key=event.task, held_back="task_closed")
-    elif isinstance(event, events.TaskPostponed):
+        return
+    calls.begun(turn, event.task)
+    if isinstance(event, events.TaskPostponed):
         detail = {"until": event.until.isoformat(), "reason": event.reason}
         turn.because("task_postponed", pathway=task.pathway, service=task.service, key=event.task, detail=detail)
     else:

@@ -201,6 +201,8 @@ class Turn:
         for key, task in self.state.tasks.items():
             if (task.kind, task.service, task.about) == (spec.kind, service, about):
                 self.because("task_already_open", pathway=pathway, service=service, key=key)
+                if task.texts:
+                    self.state.tasks[key] = changed(task, texts=())
                 return key
         key = self.key(f"task/{spec.kind}")
         self.state.tasks[key] = Task(spec.kind, pathway, service, about)

@@ -23,6 +23,8 @@ from pathways.engine.state import Told, Waiting
 from pathways.engine.turn import Turn
 
 AT_MOST = timedelta(days=7)
+ASK_AGAIN = "ask_again"  # worded by the network, not by a pathway
+ASKED_FOR = timedelta(hours=2)  # later than this, who is asked back wonders what is meant
 
 
 def from_now_on(turn: Turn) -> datetime:

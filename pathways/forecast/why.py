@@ -15,6 +15,7 @@ from pathways.engine import State
 from pathways.engine.calendar import local_day
 from pathways.engine.commands import Reason
 from pathways.engine.plan import Pathway, Plan, Service
+from pathways.engine.state import Waiting
 from pathways.forecast.bookings import FindDay, WorkingDay, working_day
 from pathways.forecast.planned import Planned
 from pathways.forecast.standing import Standing
@@ -22,7 +23,7 @@ from pathways.forecast.year import year_ahead
 
 AHEAD = 400  # days: longer than any rhythm but a few
 MOST_AHEAD, MOST_BEFORE = 5, 40  # items and reasons in an answer
-TEXTS = frozenset({"message_sent", "not_sent", "message_waits", "called_instead", "message_failed"})
+TEXTS = frozenset({"message_sent", "not_sent", "message_waits", "message_held", "called_instead", "message_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +155,17 @@ class _Asked:
                 stands += self.at.template(pathway, template)
         if not stands and not happened:
             stands.append(self.at.said("why_no_such_text", "no_such_message", template=message))
-        stands += [
-            self.at.said(
-                "why_text_waits", "quiet_hours", pathway=one.pathway, template=one.template, day=local_day(one.at, self._zone)
-            )
-            for one in self.at.state.waiting
-            if one.template in names
-        ]
+        stands += [self._waits(one) for one in self.at.state.waiting if one.template in names]
         stands += self.at.texts()
         return stands or [self.at.said("why_text_told")], happened, [one for one in ahead if names & set(one.about.split(", "))]
+
+    def _waits(self, one: Waiting) -> Reason:
+        """Until when a text waits; where it is held, by what."""
+        said = {reason.key: reason for reason in reversed(self.at.reasons) if reason.code == "message_held"}.get(one.key)
+        what: dict[str, Any] = {"pathway": one.pathway, "template": one.template, "day": local_day(one.at, self._zone)}
+        if one.held and said is not None:
+            return self.at.said("why_text_held", said.held_back, **what, hold=one.held, last=said.detail.get("last", ""))
+        return self.at.said("why_text_waits", "quiet_hours", **what)
 
     @property
     def _zone(self) -> str:

@@ -16,6 +16,8 @@ from pathways.language.segments import Encoding, outside_gsm, segments
 from pathways.language.wording import Frames, NotPlain, Wording, variables
 
 Severity = Literal["error", "warning"]
+TO_THE_TEAM = frozenset({"on_call_alert"})  # of the network's own texts: no patient gets it
+NAMELESS = TO_THE_TEAM | {"confirm_number"}  # nor does one know who gets this
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def preview(
     pick = frames.long_sample if long else frames.sample
     filled = {name: pick(name, near) for name in frames.variables} | given
     sender = given.get("sender") or filled["place"]
-    text = wording.render([(*one, filled) for one in messages], language, sender, filled["first_name"])
+    own = {name for pathway, name in messages if not pathway}
+    first_name = "" if own & NAMELESS else filled["first_name"]
+    text = wording.render([(*one, filled) for one in messages], language, sender, first_name, stop=not own & TO_THE_TEAM)
     counted = segments(text)
     found = [
         finding

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from records.intake.chart import Chart
 from records.intake.codes import Codes, shipped_codes
+from records.intake.consent import texts_agreed
 from records.intake.entries import Bundle, Entry
 from records.intake.fhir import Json, not_yet, part, references, text
 from records.intake.notes import Notes
@@ -176,7 +177,7 @@ class _Reader:
                 case "CareTeam":
                     if text(entry.resource.get("status")) in ("active", ""):
                         team = team or text(entry.resource.get("name"))
-                case "RelatedPerson":
+                case "RelatedPerson" | "Consent":
                     pass
                 case other:
                     notes.count("resources of kinds not used here", other or "no resourceType", "nothing to do")
@@ -186,6 +187,7 @@ class _Reader:
         readings, older = newest_readings(chart.readings)
         if older:
             notes.add(f"{older} older readings are not taken over", "nothing to do: the newest five of each kind are")
+        texts = texts_agreed([entry.resource for entry in belongings if entry.kind == "Consent"], self.on)
         return Intake(
             source=self.source,
             place=patient.place,
@@ -197,6 +199,8 @@ class _Reader:
             phones=who.phones,
             language=who.language,
             timezone=who.timezone,
+            texts=texts,
+            texts_source="hospital",
             conditions=frozenset(chart.conditions),
             readings=readings,
             visits=newest_visits(chart.visits),

@@ -121,6 +121,7 @@ class Intake:
     care_team: str | None = None
     tag: str | None = None
     texts: bool | None = None
+    texts_source: Literal["enrolment", "hospital"] = "enrolment"
     services_done: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[NotUnderstood, ...] = field(default=(), repr=False)
 

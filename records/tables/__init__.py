@@ -11,10 +11,12 @@ from records.tables.messages import (
     Delivery,
     Message,
     MessageHold,
+    NetworkSupply,
     NumberChange,
     NumberMark,
     PhoneQuestion,
     Traffic,
+    Usage,
 )
 from records.tables.network import (
     CareTeam,
@@ -67,6 +69,7 @@ __all__ = [
     "Message",
     "MessageHold",
     "Moment",
+    "NetworkSupply",
     "NumberChange",
     "NumberMark",
     "Organisation",
@@ -87,5 +90,6 @@ __all__ = [
     "TeamPulse",
     "TimelineRow",
     "Traffic",
+    "Usage",
     "VisitBooking",
 ]

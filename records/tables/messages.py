@@ -51,7 +51,8 @@ class Attempt(Base):
 
     ``id`` cannot be guessed and travels in the callback's address. ``status``: begun, taken, not_taken (certainly not: the
     next try may follow), refused (for good, see ``reason``), unknown (nobody can tell). ``arrived``: as for a delivery; ``told``:
-    when the provider last said so. ``asked``: how often the provider was asked about it and could not tell. ``cost`` is in
+    when the provider last said so. ``asked``: how often the provider was asked about it and could not tell,
+    and 100 more once it was asked for the price. ``cost`` is in
     millionths of ``currency``. ``sealed``: to whom and what.
     """
 
@@ -92,8 +93,8 @@ class Message(Base):
 class Consent(Base):
     """A word of the patient's about being texted; the newest of each ``what`` holds, none is ever changed.
 
-    ``what``: texts (all of them), or a kind (reminders, refills, referrals), or channel:NAME. ``source``: enrolment, sms, api,
-    provider. ``by``: the key or account, where a person entered it; ``event``: the event that tells of it.
+    ``what``: texts (all of them), or a kind (reminders, refills, referrals), or channel:NAME. ``source``: enrolment, hospital,
+    sms, api, provider. ``by``: the key or account, where a person entered it; ``event``: the event that tells of it.
     """
 
     __tablename__ = "consent"
@@ -123,7 +124,10 @@ class NumberMark(Base):
 
 
 class NumberChange(Base):
-    """A number that was given as somebody's and is not confirmed yet. ``who``: patient or carer. ``sealed``: number and code."""
+    """A number that was given as somebody's and is not confirmed yet. ``who``: patient or carer.
+
+    ``event``: the one that tells of it; ``tries``: wrong answers from it; ``by``: the key or account that gave it. ``sealed``: it.
+    """
 
     __tablename__ = "number_change"
     patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
@@ -133,6 +137,7 @@ class NumberChange(Base):
     expires: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)
     by: Mapped[str] = mapped_column(Id, default="")
+    event: Mapped[str] = mapped_column(Key)
     sealed: Mapped[bytes]
 
 
@@ -202,6 +207,14 @@ class MessageHold(Base):
     )
 
 
+class NetworkSupply(Base):
+    """``edits`` goes up whenever a hold, a closure or a stock of the network changes: what was worked out of them is so anew."""
+
+    __tablename__ = "network_supply"
+    network_id: Mapped[str] = mapped_column(Id, ForeignKey("organisation.id"), primary_key=True)
+    edits: Mapped[int] = mapped_column(default=1)
+
+
 class Traffic(Base):
     """Messages of an hour (by when they were due), of a channel and a care team.
 
@@ -221,6 +234,22 @@ class Traffic(Base):
     dropped: Mapped[int] = mapped_column(default=0)
     arrived: Mapped[int] = mapped_column(default=0)
     lost: Mapped[int] = mapped_column(default=0)
+
+
+class Usage(Base):
+    """What was sent on a day (UTC) by a channel for a care team: texts that a provider took, their segments and their cost.
+
+    ``currency`` empty: those of which no price is known. ``cost`` is in millionths. Made by housekeeping, so that no page counts.
+    """
+
+    __tablename__ = "usage"
+    day: Mapped[date] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(Code, primary_key=True)
+    care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"), primary_key=True)
+    currency: Mapped[str] = mapped_column(String(3), primary_key=True)
+    texts: Mapped[int] = mapped_column(default=0)
+    segments: Mapped[int] = mapped_column(default=0)
+    cost: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class Alert(Base):

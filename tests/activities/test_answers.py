@@ -23,8 +23,8 @@ def test_an_answer_is_taken_as_it_was_meant_or_left_to_a_person(kind: str, row: 
     answer = read_answer(row["says"], language=row["in"])
 
     again = kind == "unclear" or row.get("again", False)
-    read = (answer.kind, dict(answer.readings), list(answer.danger), answer.ask_again)
-    assert read == (kind, row.get("readings", {}), row.get("danger", []), again)
+    read = (answer.kind, dict(answer.readings), list(answer.danger), answer.ask_again, answer.more)
+    assert read == (kind, row.get("readings", {}), row.get("danger", []), again, row.get("more", False))
 
 
 def test_the_table_is_worth_its_name() -> None:
@@ -33,7 +33,21 @@ def test_the_table_is_worth_its_name() -> None:
     assert all(languages[one] >= 25 for one in ("en", "zh-Hans", "zh-Hant", "es"))
 
 
-@pytest.mark.parametrize(("sign", "phrase"), [(sign, phrase) for sign, phrases in WORDS["danger"].items() for phrase in phrases])
+def _cries() -> list[tuple[str, str]]:
+    """Each way to say each sign: every phrase, and every word of a pair with the first of the others."""
+    found = []
+    for sign, ways in WORDS["danger"].items():
+        for way in ways:
+            if not isinstance(way, dict):
+                found += [(sign, phrase) for phrase in way]
+                continue
+            words, others = way["words"], way.get("and") or way["then"]
+            found += [(sign, f"{word} {others[0]}") for word in words] + [(sign, f"{words[0]} {other}") for other in others]
+            found += [(sign, f"{other} {words[0]}") for other in others] if "and" in way else []
+    return found
+
+
+@pytest.mark.parametrize(("sign", "phrase"), _cries())
 def test_every_danger_word_is_heard_within_a_sentence(sign: str, phrase: str) -> None:
     for said in (phrase, phrase.upper(), f"hola, {phrase}!", f"我{phrase}了", f"STOP {phrase} 150/95"):
         answer = read_answer(said, language="en")

@@ -272,6 +272,12 @@ async def test_a_doubt_is_settled_by_the_vendor_s_own_list(
     assert provider.asked[0].query == {"reference": "attempt-1"}
 
 
+async def test_a_text_that_the_vendor_lists_as_lost_is_lost(modern: GatewayChannel, provider: Vendor) -> None:
+    provider.says(json.dumps({"messages": [{"reference": "attempt-1", "id": "m-7", "state": "lost"}]}))
+    with pytest.raises(Undeliverable):
+        await modern.find(OutgoingSms("k", "attempt-1", PERU.to, "text", attempted_at=NOW))
+
+
 async def test_a_question_without_an_answer_is_asked_again(modern: GatewayChannel, provider: Vendor) -> None:
     with pytest.raises(TryLater):
         await modern.find(PERU)

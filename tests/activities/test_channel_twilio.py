@@ -305,6 +305,21 @@ async def test_one_message_with_these_words_at_that_time_is_the_attempt(twilio: 
     assert twilio.asked[0]["To"] == SMS.to
 
 
+async def test_a_text_that_is_listed_as_lost_is_not_taken_for_one_that_went(twilio: FakeTwilio, channel: TwilioChannel) -> None:
+    twilio.lists(message(status="undelivered", error_code=30006))
+    with pytest.raises(Undeliverable, match="landline") as lost:
+        await channel.find(SMS)
+    assert lost.value.code == 30006
+
+
+async def test_without_a_public_address_a_text_goes_and_nobody_is_asked_to_call(
+    twilio: FakeTwilio, settings: TwilioSettings
+) -> None:
+    async with TwilioChannel(replace(settings, callback_url=""), now=nine_o_clock) as channel:
+        await channel.send(SMS)
+    assert "StatusCallback" not in twilio.asked[0]
+
+
 async def test_what_the_list_does_not_settle_is_left_to_a_person(twilio: FakeTwilio, channel: TwilioChannel) -> None:
     twilio.lists()
     assert isinstance(await channel.find(SMS), CannotTell)
@@ -386,6 +401,13 @@ def test_an_answer_from_a_phone_is_read(settings: TwilioSettings) -> None:
     inbound = channel.parse_inbound({"MessageSid": "SM9", "From": "+1500", "To": "+1501", "Body": "1"})
 
     assert (inbound.provider_id, inbound.from_, inbound.to, inbound.text) == ("SM9", "+1500", "+1501", "1")
+
+
+def test_what_the_provider_took_for_an_opt_out_and_has_answered_is_told(settings: TwilioSettings) -> None:
+    channel = TwilioChannel(settings, now=nine_o_clock)
+    came = {"MessageSid": "SM9", "From": "+1500", "To": "+1501", "Body": "basta"}
+    for told, opt_out in (("STOP", "stop"), ("START", "start"), ("HELP", "help"), ("ODD", ""), ("", "")):
+        assert channel.parse_inbound({**came, "OptOutType": told}).opt_out == opt_out
 
 
 def test_a_webhook_with_a_field_missing_is_refused_by_name(settings: TwilioSettings) -> None:

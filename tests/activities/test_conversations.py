@@ -135,6 +135,16 @@ async def test_a_text_with_a_name_in_it_is_theirs(home: Home, said: str) -> None
     assert await home.kept(li) == [said]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("Will", "I will come"), ("May", "sugar may be 7.8"), ("明", "我明天来"), ("好", "好的")]
+)
+async def test_a_name_that_is_a_word_of_the_sentence_names_nobody(home: Home, name: str, said: str) -> None:
+    named, other = await home.person(name), await home.person("Li")
+    await home.texts(said)
+    told = [kind for one in (named, other) for kind, _ in await home.answers(one)]
+    assert told in (["whose"], ["text", "text"])  # asked about, or read for each
+
+
 async def test_names_that_are_alike_are_told_apart_by_an_initial_and_else_nobody_is_asked(home: Home) -> None:
     first, _ = sorted([await home.person("Li", "Chen"), await home.person("Li", "Zhao")])
     await home.texts("1")

@@ -18,12 +18,24 @@ from activities.seeing import Seeing
 from records.alerts import Alerts
 from records.clock import Clock
 from records.database import Database
-from records.tables import Alert, CareTeam, ChannelState, ContactRulesRow, Delivery, EventRow, Holiday, Organisation, Patient
+from records.tables import (
+    Alert,
+    Attempt,
+    CareTeam,
+    ChannelState,
+    ContactRulesRow,
+    Delivery,
+    EventRow,
+    Holiday,
+    Organisation,
+    Patient,
+)
 from records.traffic import TrafficCounts
 
 MONDAY = datetime(2025, 3, 31, 0, 0, tzinfo=UTC)  # eight in the morning in Shanghai
 TEAMS = {"north": "Asia/Shanghai", "south": "Asia/Shanghai", "far": "Asia/Kathmandu"}
 EACH_HOUR = {"north": 30, "south": 30, "far": 24}
+TRIED = {"handed": "taken", "failed": "refused"}
 OPEN = range(1, 5)  # hours, UTC, in which everybody is texted
 
 
@@ -47,8 +59,8 @@ class Network:
     async def hour(
         self, at: datetime, *, status: str = "handed", arrived: str = "delivered", teams: Mapping[str, int] = EACH_HOUR
     ) -> None:
-        """An hour of messages, spread evenly."""
-        rows = []
+        """An hour of messages, spread evenly; from the Monday on with the tries of those that a provider took."""
+        rows, tries = [], []
         for team, many in teams.items():
             for n in range(many):
                 self.numbers += 1
@@ -65,8 +77,13 @@ class Network:
                         "sealed": b"",
                     }
                 )
+                if at >= MONDAY and status in ("handed", "failed"):
+                    taken = {"id": f"t{self.numbers}", "number": 1, "at": planned, "status": TRIED[status], "sealed": b""}
+                    tries.append({**taken, "patient_id": team, "key": f"m{self.numbers}", "channel": "twilio", "arrived": arrived})
         async with self.database.begin() as session:
             await session.execute(insert(Delivery), rows)
+            if tries:
+                await session.execute(insert(Attempt), tries)
 
     async def day(self, day: datetime, **said: Any) -> None:
         for hour in OPEN:
@@ -187,13 +204,55 @@ async def test_people_whose_moment_nobody_came_for_are_counted_by_zone(network: 
     assert await network.standing() == [("not_stepped", "Asia/Kathmandu", "steps_fail")]
 
 
-@pytest.mark.parametrize(("arrived", "cause"), [("", "no_reports"), ("undelivered", "refused_on_the_way")])
+@pytest.mark.parametrize(
+    ("status", "arrived", "cause"), [("handed", "", "no_reports"), ("failed", "undelivered", "refused_on_the_way")]
+)
 async def test_messages_that_are_taken_and_do_not_arrive_are_seen_within_the_hour(
-    network: Network, arrived: str, cause: str
+    network: Network, status: str, arrived: str, cause: str
 ) -> None:
-    await network.hour(MONDAY + timedelta(hours=1), arrived=arrived)
+    await network.hour(MONDAY + timedelta(hours=1), status=status, arrived=arrived)
     await network.look(MONDAY + timedelta(hours=1, minutes=59))
     assert await network.standing() == [("not_arriving", "twilio", cause)]
+
+
+async def test_messages_too_young_to_have_been_reported_are_not_missed(network: Network) -> None:
+    await network.hour(MONDAY + timedelta(hours=1), arrived="")
+    async with network.database.begin() as session:  # all of them went out at once, five minutes ago
+        await session.execute(update(Attempt).values(at=MONDAY + timedelta(hours=1, minutes=50)))
+    assert not (await network.look(MONDAY + timedelta(hours=1, minutes=55))).raised
+
+
+async def test_a_week_with_ten_times_as_many_messages_does_not_make_the_next_one_look_poor(network: Network) -> None:
+    for hour in OPEN:  # a roster was taken in on the Monday before
+        await network.hour(MONDAY + timedelta(days=-7, hours=hour), teams={team: 10 * many for team, many in EACH_HOUR.items()})
+    await network.counted(MONDAY - timedelta(days=7), MONDAY - timedelta(days=6))
+    await network.hour(MONDAY + timedelta(hours=1))
+    assert not (await network.look(MONDAY + timedelta(hours=1, minutes=55), thoroughly=True)).raised
+
+
+async def test_a_day_on_which_the_network_texts_nobody_is_no_trouble(network: Network) -> None:
+    async with network.database.begin() as session:
+        session.add(ContactRulesRow(network_id="net", body={"quiet_dates": ["2025-03-31"]}, changed=MONDAY - timedelta(days=9)))
+    assert not (await network.look(MONDAY + timedelta(hours=3, minutes=50), thoroughly=True)).raised
+
+
+async def test_hours_in_which_housekeeping_was_away_do_not_look_as_if_nothing_was_planned(network: Network) -> None:
+    await network.day(MONDAY)
+    assert not (await network.look(MONDAY + timedelta(hours=12, minutes=5), thoroughly=True)).raised
+    async with network.database.reading() as session:
+        counted = await TrafficCounts(session).by_team([MONDAY + timedelta(hours=hour) for hour in OPEN], list(TEAMS))
+    assert counted == {team: 4 * many for team, many in EACH_HOUR.items()}
+
+
+async def test_what_has_become_ten_times_worse_is_told_anew(network: Network) -> None:
+    await network.hour(MONDAY + timedelta(hours=1), status="planned", arrived="", teams={"north": 3})
+    (alert,) = [one for one in (await network.look(MONDAY + timedelta(hours=2))).raised if one.kind == "not_handed_over"]
+    async with network.database.begin() as session:
+        await session.execute(update(Alert).values(told=MONDAY, seen=MONDAY, seen_by="somebody"))
+    await network.hour(MONDAY + timedelta(hours=1), status="planned", arrived="")
+    (again,) = (await network.look(MONDAY + timedelta(hours=2, minutes=5))).raised
+    assert (again.id, again.told, again.seen, again.body["told_of"]) == (alert.id, None, None, 68)
+    assert not (await network.look(MONDAY + timedelta(hours=2, minutes=10))).raised
 
 
 async def test_answers_that_dry_up_are_seen(network: Network) -> None:

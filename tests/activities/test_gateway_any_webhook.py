@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.channels.gateway_answers import fits, told, whole_number
 from activities.channels.gateway_check import gateway_file
+from activities.channels.gateway_file import InboundHook, StatusHook
 from activities.channels.gateway_hooks import hear
 from activities.channels.gateway_text import fill, kept_id, pointed
 from activities.channels.port import DeliveryReport, Malformed, NotSigned, Webhook
@@ -69,6 +71,18 @@ def test_nothing_is_believed_by_accident(what: Literal["inbound", "status"], hea
     except NotSigned:
         return
     raise AssertionError("an unsigned webhook was heard")
+
+
+@given(WHAT, st.text() | st.text(alphabet="aGVsbG8=éÿ:"))
+def test_any_password_that_is_not_the_gateway_s_is_refused(what: Literal["inbound", "status"], given_one: str) -> None:
+    signed = {"basic": {"user": "cairn", "password": "${push_word}"}}
+    hooks = {
+        "status": StatusHook.model_validate({"signed": signed, "format": "form", "status": "/s", "id": "/id"}),
+        "inbound": InboundHook.model_validate({"signed": signed, "format": "form", "from": "/f", "text": "/t"}),
+    }
+    file = FORM.model_copy(update={what: hooks[what]})
+    with pytest.raises(NotSigned):
+        hear(file, {"push_word": "pine"}, what, Webhook("https://c.example", {}, {"authorization": f"Basic {given_one}"}, b"id=1"))
 
 
 @given(st.binary(max_size=80))

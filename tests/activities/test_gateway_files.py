@@ -22,6 +22,7 @@ send:
     body: {to: "{to}", text: "{text}"}
   answer: {id: /id}
 """
+ASKED = "find: {request: {url: 'https://vendor.example/q', query: {n: '{attempt}'}}, answer: {found: {/n: '{attempt}'}"
 
 
 def told(tmp_path: Path, text: str, options: set[str] | None = None) -> str:
@@ -88,6 +89,15 @@ def test_the_shortest_file_is_sound(tmp_path: Path) -> None:
         (("country: CN", "country: CN\nsender: '{to}'"), "gateway.yaml:3:9: there is no placeholder {to} here"),
         (("url:", "sign: {by: hmac-md5, key: '{to}', over: x}\n    url:"), "there is no placeholder {to} here"),
         (("country: CN", "country: [CN"), "gateway.yaml:"),
+        (("country: CN", "country: CN\nanswer_timeout: 60"), "3:17: a request may take 125 seconds, longer than anybody waits for"),
+        (
+            ("country: CN", f"country: CN\n{ASKED}, absent: not_taken, settled_after: 5}}}}"),
+            "a text would be sent twice that is still on its way to the gateway; write 35 or more",
+        ),
+        (
+            ("country: CN", f"country: CN\n{ASKED}, not_found: {{/code: '404'}}, settled_after: 5}}}}"),
+            "a text would be sent twice that is still on its way to the gateway; write 35 or more",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_what_would_be_right(tmp_path: Path, change: tuple[str, str], said: str) -> None:

@@ -12,6 +12,7 @@ from pathways.language.manners import longest, remarks
 from pathways.language.privacy import Forbidden, forbidden_words
 from pathways.language.segments import segments
 from pathways.language.wording import Wording, fill, shipped_frames, variables
+from records.patients import Profile
 
 FRAMES = shipped_frames()
 FORBIDDEN = Forbidden(forbidden_words(FRAMES))
@@ -53,3 +54,20 @@ def test_lengths_are_counted_with_the_longest_day_there_is() -> None:
         days = [written(date(2024, 1, 1) + timedelta(days=number), language) for number in range(366)]
         assert max(map(len, days)) <= len(FRAMES.long_sample("day", language)), language
         assert FRAMES.sample("day", language) in days
+
+
+@pytest.mark.parametrize(
+    ("profile", "language", "called"),
+    [
+        (Profile("王", "秀英", "王秀英", sex="female"), "zh-Hans", "王女士"),
+        (Profile("歐陽", "志強", "歐陽志強", sex="male"), "zh-Hant", "歐陽先生"),
+        (Profile("王", "秀英", "王秀英"), "zh-Hans", "秀英"),
+        (Profile("Smith", "Ann", "Ann Smith", sex="female"), "zh-Hans", "Ann"),
+        (Profile("Smith", "Ann", "Ann Smith", sex="female"), "en", "Ann"),
+        (Profile(shown="Ann Smith", sex="female"), "en", ""),
+    ],
+)
+def test_a_patient_is_addressed_as_one_is_in_their_language_and_never_by_the_whole_name(
+    profile: Profile, language: str, called: str
+) -> None:
+    assert profile.called(language) == called

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 from installation import Installation, OneChannel
-from sqlalchemy import select
+from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import CannotTell, DeliveryReport, InDoubt, Reason, Status, TryLater
 from activities.sending.doubting import PATIENCE
 from pathways.engine.events import AnswerReceived, Died, Hospitalised
 from records.database import Database
-from records.tables import ChannelState, EventRow, Message, NumberMark
+from records.tables import ChannelState, EventRow, Message, NumberMark, TaskRow
 from workflows.contract import Delivered, Handover
 
 
@@ -160,6 +160,27 @@ async def test_a_report_that_comes_when_a_person_was_told_tells_the_person(insta
     codes = [reason.code for reason in await installation.timeline()]
     assert codes.count("message_arrived") == 1
     assert (await installation.delivery(message.key)).status == "handed"
+
+
+@pytest.mark.parametrize(("claimed_by", "left"), [(None, "not_needed"), ("nurse", "open")])
+async def test_the_call_for_a_text_that_did_arrive_is_not_needed_unless_somebody_is_at_it(
+    installation: Installation, claimed_by: str | None, left: str
+) -> None:
+    message = await installation.until("message")
+    installation.channel.does, installation.channel.finds = InDoubt("no answer"), CannotTell("the list may lag")
+    with pytest.raises(ApplicationError):
+        await installation.deliver(message)
+    installation.now += PATIENCE
+    await installation.deliver(message)
+    await _step(installation)
+    call = TaskRow.kind == "phone_reminder"
+    async with installation.database.begin() as session:
+        assert await session.scalar(select(TaskRow.status).where(call)) == "open"
+        await session.execute(update(TaskRow).where(call).values(claimed_by=claimed_by))
+    await _told(installation, message.key, "delivered")
+    await _step(installation)
+    async with installation.database.reading() as session:
+        assert await session.scalar(select(TaskRow.status).where(call)) == left
 
 
 async def test_a_text_in_doubt_that_was_lost_goes_another_way_without_a_step(installation: Installation, chat: OneChannel) -> None:

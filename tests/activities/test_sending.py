@@ -10,6 +10,7 @@ from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from activities.channels.port import CannotTell, InDoubt, Misconfigured, TryLater, Undeliverable
+from records.consents import Consents
 from records.database import Database
 from records.number_marks import NumberMarks
 from records.tables import Attempt, ChannelState, Delivery, NumberMark
@@ -103,6 +104,9 @@ async def test_whoever_opted_out_on_one_channel_is_not_sought_on_another(
     assert chat.sent == []
     await installation.step((await installation.row()).last_step + 1)
     assert (await installation.state())["opted_out"] is True
+    async with installation.database.reading() as session:
+        (word,) = await Consents(session).words(installation.patient)
+    assert (word.what, word.given, word.source) == ("texts", False, "provider")
 
 
 async def test_a_person_is_texted_by_their_own_channels_in_their_own_order(database: Database) -> None:

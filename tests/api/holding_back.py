@@ -6,10 +6,11 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 from activities.channels import twilio_codes
 from pathways import engine, forecast
+from pathways.engine.plan import Hold
 from pathways.engine.state import Life
 
 ENGINE, FORECAST = Path(engine.__file__).parent, Path(forecast.__file__).parent
@@ -46,6 +47,7 @@ DYNAMIC: Mapping[str, Callable[[], set[str]]] = {
     "contacts.py: why": lambda: (
         returned("contacts.py", "cannot_text") | providers() | called_with("contacts.py", "_not_sent", 2) | set(get_args(Life))
     ),
+    "holding.py: hold.why": lambda: set(get_args(get_type_hints(Hold)["why"])),
     "life.py: reason": providers,
     "redating.py: why": lambda: called_with("redating.py", "skip", 2),
     "refold.py: held_back": lambda: returned("ordering.py", "not_corrected"),
@@ -54,6 +56,7 @@ DYNAMIC: Mapping[str, Callable[[], set[str]]] = {
     "standing.py: why": lambda: returned("contacts.py", "cannot_text"),
     "standing.py: held": set,  # each of its words is found where it is set
     "standing.py: state.reach": lambda: {"unreachable"},
+    "why.py: said.held_back": set,  # of a reason of the engine's
 }
 
 

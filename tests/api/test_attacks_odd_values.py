@@ -101,6 +101,7 @@ async def _known(place: Network) -> dict[str, str]:
         "day": "2025-10-01",
         "key_id": "key-gateway",
         "closure_id": (await place.post("/closures", closed, "administrator")).json()["id"],
+        "hold_id": (await place.post("/holds", {**closed, "action": "hold"}, "coordinator")).json()["id"],
         "account_id": (await place.post("/accounts", zhou, "administrator")).json()["id"],
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 
-from tests.api.conftest import Network
+from activities.channels.port import InboundSms
+from records.contact_rules import NetworkRules
+from tests.api.conftest import START, Network
 
 PHONE = "+8613812345678"
 
@@ -149,3 +151,68 @@ async def test_who_agreed_at_enrolment_is_texted_and_the_word_is_kept(network: N
     patient = await network.enrol(sms_consent=True)
     found = await consent(network, patient)
     assert (found["texts"], [(word["given"], word["source"]) for word in found["words"]]) == (True, [(True, "enrolment")])
+
+
+async def needs_consent(network: Network) -> None:
+    async with network.parts.database.begin() as session:
+        await NetworkRules(session).write("network", {"texts_need_consent": True}, by="key-all", at=START)
+
+
+async def visit_comes(network: Network) -> list[str]:
+    """The days around the next visit, one by one; answers what the phone shows of them."""
+    before = len(await network.channel.messages(PHONE))
+    for day in range(14, 26):
+        await network.move_to(f"2025-05-{day}T03:00:00Z")
+    return [sms.text for sms in (await network.channel.messages(PHONE))[before:]]
+
+
+async def test_where_the_law_wants_consent_first_who_was_never_asked_is_called(network: Network) -> None:
+    await needs_consent(network)
+    patient = await network.enrol()
+    assert await visit_comes(network) == []
+    kinds = {task["kind"] for task in (await network.get("/tasks")).json()["items"]}
+    assert "phone_reminder" in kinds
+    lines = (await network.get(f"/patients/{patient}/timeline")).json()["items"]
+    assert "no_consent" in {line["held_back"] for line in lines if line["code"] == "called_instead"}
+    assert (await consent(network, patient))["words"] == []
+
+
+@pytest.mark.parametrize("by", ["start", "api", "enrolment"])
+async def test_a_yes_by_any_way_brings_texts_there(network: Network, by: str) -> None:
+    await needs_consent(network)
+    patient = await network.enrol(**({"sms_consent": "yes"} if by == "enrolment" else {}))
+    if by == "api":
+        assert (await put(network, patient, texts=True)).status_code == 200
+    elif by == "start":
+        await texted(network, "开始")
+    assert len(await visit_comes(network)) > 0
+    (word,) = (await consent(network, patient))["words"]
+    assert (word["given"], word["source"]) == (True, {"start": "sms"}.get(by, by))
+
+
+async def test_who_asks_who_we_are_is_told_once_a_day_and_a_person_reads_it(network: Network) -> None:
+    patient = await network.enrol()
+    await texted(network, "HELP")
+    await texted(network, "帮助")
+    (told,) = [sms.text for sms in await network.channel.messages(PHONE)]
+    assert "我们通过短信提醒您随访事宜" in told
+    assert "help_told" in {line["code"] for line in (await network.get(f"/patients/{patient}/timeline")).json()["items"]}
+    assert "read_answer" in {task["kind"] for task in (await network.get("/tasks")).json()["items"]}
+
+
+@pytest.mark.parametrize(("said", "texts"), [("stop", False), ("start", True)])
+async def test_what_the_provider_took_for_a_stop_or_start_is_one_in_whatever_words(
+    network: Network, said: Literal["stop", "start"], texts: bool
+) -> None:
+    patient = await network.enrol()
+    await network.parts.inbox.take(InboundSms("RE1", PHONE, "+1", "basta ya", said))
+    found = await consent(network, patient)
+    assert found["texts"] is texts
+    assert [(word["given"], word["source"]) for word in found["words"]] == [(texts, "provider")]
+
+
+async def test_a_help_that_the_provider_has_answered_is_not_answered_twice(network: Network) -> None:
+    await network.enrol()
+    await network.parts.inbox.take(InboundSms("RE1", PHONE, "+1", "HELP", "help"))
+    assert await network.channel.messages(PHONE) == []
+    assert "read_answer" in {task["kind"] for task in (await network.get("/tasks")).json()["items"]}

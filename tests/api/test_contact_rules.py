@@ -50,6 +50,7 @@ async def test_a_network_that_says_nothing_keeps_the_shipped_rules(network: Netw
         "quiet_weekdays": [],
         "quiet_holidays": False,
         "quiet_dates": [],
+        "texts_need_consent": False,
     }
     assert (await network.get("/places/centre-2/contact-rules", "manager")).status_code == 404
 

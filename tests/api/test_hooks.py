@@ -118,6 +118,8 @@ async def test_the_answer_does_not_tell_whether_a_text_or_a_number_is_known_here
     heard = [await provider.texts("1", sid=f"SM{n}", from_=number) for n, number in enumerate((KNOWN, UNKNOWN))]
     assert len({(one.status_code, one.content, one.headers.get("content-type")) for one in heard}) == 1
     assert await provider.count(Message) == 1, "of the number that nobody has, nothing is kept"
+    received = provider.parts.seeing.metrics.texts_received
+    assert [received.labels("twilio", known)._value.get() for known in ("yes", "no")] == [1, 1], "but that there was one is counted"
 
 
 @pytest.mark.parametrize(

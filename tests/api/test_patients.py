@@ -180,7 +180,9 @@ async def test_a_patient_who_moves_to_another_team_takes_their_work_along(networ
     assert (await network.post(f"/patients/{patient}/move", body)).status_code == 200
     assert (await network.get(f"/patients/{patient}")).status_code == 404
     shown = (await network.get(f"/patients/{patient}", "other-manager")).json()
-    assert (shown["care_team"], shown["timezone"], shown["phone"]) == ("team-2", "Asia/Urumqi", "+8613800001111")
+    assert (shown["care_team"], shown["timezone"], shown["phone"]) == ("team-2", "Asia/Urumqi", WANG["phone"])
+    assert (await network.post(f"/patients/{patient}/numbers/confirm", {}, "other-manager")).status_code == 200
+    assert (await network.get(f"/patients/{patient}", "other-manager")).json()["phone"] == "+8613800001111"
     assert (await network.get("/patients", "other-manager", search="+8613800001111")).json()["items"]
 
 

@@ -67,6 +67,12 @@ def _with_day(now: State, offset: int) -> date:
     return ((now.clock or BEGIN) + timedelta(days=offset)).date()
 
 
+def _booked(now: State, offset: int) -> date:
+    """A day on which a visit is booked, if one is."""
+    booked = [one.booked for course in now.courses.values() for one in course.services.values() if one.booked is not None]
+    return booked[offset % len(booked)] if booked else _with_day(now, offset)
+
+
 def _enrolled(pathways: tuple[str, ...], zone: str, offset: int, tag: str | None, conditions: tuple[str, ...]) -> Any:
     return lambda now: (
         events.Enrolled,
@@ -164,14 +170,36 @@ happenings = st.one_of(
     errands,
     st.builds(
         lambda k, r: _plain(events.AnswerReceived, kind=k, readings=r),
-        st.sampled_from(["confirm", "another_day", "stop", "start", "reading", "unclear", "whose", "danger", "text"]),
+        st.sampled_from(["confirm", "another_day", "stop", "start", "reading", "unclear", "whose", "danger", "text", "help"]),
         pressures,
     ),
     st.builds(
         lambda r, t, e: _plain(events.MessageFailed, key="message/odd", reason=r, to=t, elsewhere=e),
-        st.sampled_from(["no_such_number", "opted_out", "too_late", "filtered"]),
+        st.sampled_from(["no_such_number", "opted_out", "too_late", "filtered", "place_closed"]),
         st.sampled_from(["patient", "carer", "on_call"]),
         st.booleans(),
+    ),
+    st.builds(lambda d: lambda now: (events.DayClosed, {"day": _booked(now, d), "closure": "closure/c"}), days),
+    st.builds(lambda w: _plain(events.NumberGiven, who=w), st.sampled_from(["patient", "carer"])),
+    st.builds(
+        lambda w, k: _plain(events.NumberAnswered, who=w, kind=k),
+        st.sampled_from(["patient", "carer"]),
+        st.sampled_from(["unclear", "danger"]),
+    ),
+    st.builds(
+        lambda w, h: _plain(events.NumberSettled, who=w, how=h),
+        st.sampled_from(["patient", "carer"]),
+        st.sampled_from(["confirmed", "refused", "withdrawn", "not_confirmed"]),
+    ),
+    st.builds(
+        lambda r, i: (
+            lambda now: (
+                events.MessageFailed,
+                {"key": _key([n.key for n in now.new_numbers], i), "reason": r, "to": "new_patient"},
+            )
+        ),
+        st.sampled_from(["too_late", "filtered", "no_such_number"]),
+        index,
     ),
     st.builds(lambda t: _plain(events.MessageArrived, key="message/odd", to=t), st.sampled_from(["patient", "carer", "on_call"])),
     st.builds(lambda r: _plain(events.TextsChosen, refused=r), st.sampled_from([(), ("reminders",), ("referrals", "refills")])),

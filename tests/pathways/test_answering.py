@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 
+import pytest
 from texting import Texted
 
 from pathways.engine import events
@@ -74,3 +75,54 @@ def test_after_stop_what_is_due_becomes_a_call_and_care_goes_on() -> None:
     assert patient.state.life == "active"
     patient.happens(events.AnswerReceived, patient.moment(ON + timedelta(days=100), time(9)), kind="start")
     assert not patient.state.opted_out
+
+
+def _open(patient: Texted) -> set[str]:
+    return {task.kind for task in patient.state.tasks.values()}
+
+
+@pytest.mark.parametrize("left", [events.Withdrawn, events.MovedAway, events.Died])
+def test_a_cry_for_help_is_heard_also_from_the_phone_of_somebody_who_has_left(left: type[events.AnyEvent]) -> None:
+    patient = Texted.enrolled()
+    patient.happens(left, patient.moment(ON, time(8)))
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind="danger")
+    assert "urgent_call" in _open(patient)
+    assert [said.to for at, _, said in patient.sent if at >= patient.moment(ON, time(9))] == ["on_call"]
+
+
+@pytest.mark.parametrize("kind", ["text", "reading", "another_day"])
+def test_what_somebody_who_has_left_writes_to_us_is_read_and_they_are_not_texted(kind: str) -> None:
+    patient = Texted.enrolled()
+    patient.happens(events.Withdrawn, patient.moment(ON, time(8)))
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind=kind, readings={"sbp": 150.0, "dbp": 95.0})
+    assert _open(patient) == {"read_answer"}
+    assert not [said for at, _, said in patient.sent if at >= patient.moment(ON, time(8))]
+
+
+def test_a_reading_that_no_pathway_of_theirs_looks_at_is_read_by_a_person() -> None:
+    patient = Texted.enrolled()
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind="reading", readings={"sbp": 130.0, "dbp": 80.0})
+    assert _to_read(patient) == 0
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(10)), kind="reading", readings={"spo2": 85.0})
+    assert _to_read(patient) == 1
+
+
+def test_a_carers_stop_ends_the_carers_texts_and_not_the_patients() -> None:
+    patient = Texted.enrolled(carer=True)
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind="stop", by="carer")
+    assert (patient.state.opted_out, patient.state.carer) == (False, False)
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(10)), kind="start", by="carer")
+    assert patient.state.carer
+
+
+def test_a_carers_start_does_not_take_back_the_patients_own_stop() -> None:
+    patient = Texted.enrolled(carer=True)
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(8)), kind="stop")
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind="start", by="carer")
+    assert patient.state.opted_out
+
+
+def test_who_has_only_the_carers_phone_is_stopped_by_it() -> None:
+    patient = Texted.enrolled(carer=True, phone=False)
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind="stop", by="carer")
+    assert patient.state.opted_out

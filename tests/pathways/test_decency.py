@@ -10,7 +10,7 @@ import pytest
 from plans import CALM, CRITICAL, MONDAY, plan
 from texting import Texted, by
 
-from pathways.engine import State, events
+from pathways.engine import State, events, next_due
 from pathways.engine.events import Fill, TextKind
 from pathways.engine.plan import Plan
 from pathways.engine.state import SCHEMA, Waiting
@@ -139,6 +139,16 @@ def test_after_days_without_any_worker_what_is_of_use_is_one_message_and_the_res
     patient.take(events.DueReached(id="late", at=moment, learnt=moment))
     assert [[part.template for part in message.parts] for _, _, message in patient.sent] == [["visit_today"]]
     assert patient.why_not("visit_soon") == ["too_late"]
+
+
+def test_what_news_of_the_past_finds_unsent_goes_out_at_once_and_nothing_that_is_due_stays_undone() -> None:
+    patient = Texted.enrolled()
+    patient.until(on(13, NOON))
+    asked, learnt = on(13, time(15)), on(15, NOON)
+    patient.take(events.ReadingReceived(id="late", at=asked, learnt=learnt, readings={"sbp": 130.0, "dbp": 80.0}, source="home"))
+    assert [[part.template for part in message.parts] for _, _, message in patient.sent] == [["visit_soon"]]
+    due = next_due(patient.plan, patient.state)
+    assert due is None or due > learnt
 
 
 # --- moves of the time zone

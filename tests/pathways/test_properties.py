@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from strategies import Move, live, lives, referred_lives, shipped_plan
 
 from pathways.engine import calendar, events, next_due, step, visits
-from pathways.engine.answering import ASK_AGAIN, FOR_WHOM
+from pathways.engine.answering import FOR_WHOM, HELP
 from pathways.engine.commands import CloseTask, ReleaseVisit, RetractMessage, SendMessage
-from pathways.engine.events import AnswerReceived
+from pathways.engine.events import AnswerReceived, NumberAnswered
 from pathways.engine.state import ENDED, State
 from pathways.engine.turn import Turn
+from pathways.engine.useful import ASK_AGAIN
 from pathways.serial import dump_command, dump_event, dump_reason, dump_state, load_command, load_event, load_reason, load_state
 
 quick = settings(
@@ -100,7 +101,8 @@ def test_nobody_is_texted_at_night_or_once_they_have_left_or_lie_in_hospital(lif
         for command in sent:
             reason = next(r for r in taken.outcome.reasons if r.key == command.key)
             zones = {taken.before.person.timezone, taken.outcome.state.person.timezone}
-            asks_back = isinstance(taken.event, AnswerReceived) and command.parts[0].template in (ASK_AGAIN, FOR_WHOM)
+            answers = isinstance(taken.event, AnswerReceived | NumberAnswered)
+            asks_back = answers and command.parts[0].template in (ASK_AGAIN, FOR_WHOM, HELP)
             assert asks_back or command.urgent or any(calendar.is_decent(reason.at, zone, plan.contact) for zone in zones)
             assert command.not_after >= taken.event.learnt
 

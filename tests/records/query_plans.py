@@ -13,7 +13,7 @@ from records.tables import Base
 
 GROWING = frozenset(
     {"patient", "person_key", "person_token", "enrolment", "event", "step", "timeline", "task", "visit_booking", "delivery"}
-    | {"message", "referral", "refill", "audit", "audit_subject", "idempotency"}
+    | {"attempt", "message", "referral", "refill", "audit", "audit_subject", "idempotency"}
 )
 
 #: Indexes of nothing but what waits or is wrong: reading all of one is reading what is asked for.

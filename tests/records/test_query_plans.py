@@ -24,11 +24,16 @@ from sqlalchemy import event, insert
 
 sys.path.append(str(Path(__file__).parents[2]))  # the benchmarks are not part of what is installed
 
+from activities.causes import Causes
 from activities.channels.registry import Channels
+from activities.closures import ClosedDays
+from activities.deadman import DeadMan
 from activities.doubts import Doubts
+from activities.events import Events
 from activities.housekeeping import Housekeeping
 from activities.integrity import Integrity
 from activities.messages import MessageActivities
+from activities.prices import Prices
 from activities.recovery import Recovery
 from activities.seeing import Seeing
 from activities.seeing.counting import count_waiting
@@ -39,9 +44,11 @@ from bench.served import NoChannel, app_over
 from pathways.language import library
 from records.audit import AuditLog
 from records.clock import Clock
+from records.closures import Closures
 from records.database import Database
 from records.figures import TeamFigures
-from records.tables import Account, AuditRow, AuditSubject, ForecastRow, Idempotency, PathwayDraft, Rollout
+from records.tables import Account, AuditRow, AuditSubject, ForecastRow, Idempotency, MessageHold, PathwayDraft, Rollout
+from records.usage import UsageCounts
 from records.vault import Vault
 
 SIZE = Size(patients=4000, tasks=20_000, per_team=100)
@@ -86,6 +93,7 @@ ASKED: Mapping[str, Sequence[Mapping[str, str]]] = {
         {"team": "team-1"},
     ),
     "/worklist": ({"team": "team-1"},),
+    "/messages/usage": ({"by": "day"}, {"team": "team-1"}),
     "/referrals": ({"stage": "requested"}, {"stage": "completed"}, {"urgency": "urgent"}, {"open": "true"}, {"open": "false"}),
     "/refills": ({"stage": "requested"}, {"stage": "dispensed"}, {"open": "true"}, {"open": "false"}),
 }
@@ -171,8 +179,11 @@ async def _changed(database: Database) -> None:
         id="rollout", policy="now", mapping={}, batch=10, pause_s=0, status="stopped", by="somebody", started=now, **of
     )
     asked = ForecastRow(id="forecast", text="", asked={}, by="key-coordinator", at=now, status="failed", problem="none", **of)
+    tomorrow = now.date() + timedelta(days=1)
+    hold = MessageHold(id="h", organisation_id="network", medicine="amlodipine", first=tomorrow, last=tomorrow, action="hold")
     async with database.begin() as session:
-        session.add_all([draft, rollout, asked])
+        session.add_all([draft, rollout, asked, hold])
+        await Closures(session).add(SIZE.centres[0], tomorrow, tomorrow, "")
 
 
 async def test_no_read_route_and_no_periodic_query_costs_more_because_the_city_grows(city: Database, people: Rows) -> None:
@@ -256,6 +267,7 @@ def _known(people: Rows) -> _Known:
         year="2026",
         day="2026-10-01",
         closure_id="c",
+        hold_id="h",
         key_id="key-centre",
         account_id="account",
         pharmacy_id="pharmacy-1",
@@ -297,13 +309,33 @@ async def _keep_house(city: Database, listener: Listener) -> None:
         async with city.reading() as session:
             await TeamFigures(session, datetime.now(UTC)).make()
 
+    async def usage() -> None:
+        await Prices(city, clock, messages).ask()
+        async with city.begin() as session:
+            today = datetime.now(UTC).date()
+            await UsageCounts(session).count([today - timedelta(days=ago) for ago in range(2)])
+
+    async def dead_man() -> None:
+        switch = DeadMan(city, clock)
+        await switch.count()
+        await switch.look(thoroughly=True)
+
+    async def causes() -> None:
+        async with city.reading() as session:
+            why = Causes(session, datetime.now(UTC))
+            assert [await why.of_deliveries("twilio"), await why.of_steps(), await why.of_plans(), await why.of_answers()]
+
     jobs: dict[str, Callable[[], Awaitable[object]]] = {
         "wake": partial(house.wake_due, late_by=timedelta(seconds=30)),
         "settled": house.pulse,
         "count": partial(count_waiting, city, clock, Seeing().metrics),
         "doubts": doubts.settle,
+        "closures": ClosedDays(Events(city, vault, clock)).tell,
         "start": doubts.start_missing,
         "figures": figures,
+        "messages": dead_man,
+        "usage": usage,
+        "causes": causes,
         "integrity": Integrity(city, clock, None, sample=SHOWN).look,
         "audit": log.witness,
         "recover": Recovery(city, nobody, page=200).start_all,

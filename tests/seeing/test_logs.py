@@ -123,6 +123,7 @@ def test_a_value_that_looks_wrong_for_its_name_is_not_said(name: str, value: obj
         ("route", "/api/v1/patients/{patient_id}/visits"),
         ("at", "activities.steps:84:_take"),
         ("status", 404),
+        ("code", 21610),
         ("status", "handed"),
         ("seconds", 0.25),
         ("channel", None),

@@ -96,7 +96,10 @@ def _told(settings: Settings, channel: Channel) -> list[str]:
     if channel.name == "sandbox":
         return [*told, "nobody is texted: its phones are pretended"]
     if not settings.public_url:
-        return [*told, "set CAIRN_PUBLIC_URL: the provider cannot tell us what became of a text, nor what patients answer"]
+        return [
+            *told,
+            "set CAIRN_PUBLIC_URL: without it nobody tells us what became of a text, nor what patients answer, STOP included",
+        ]
     hooks = f"{settings.public_url}/api/v1/hooks/{channel.name}"
     return [*told, f"what patients answer is heard at {hooks}/inbound", f"what became of a text is heard at {hooks}/status"]
 

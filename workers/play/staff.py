@@ -181,6 +181,7 @@ class HealthManager(Staff):
                 body = {"phone": person.phone[:-1] + "7"} if person.phone else {}
                 once = f"number/{task['id']}"
                 if body and await self.scene.tell(person, f"/patients/{person.id}/move", body, key=self.key, once=once):
+                    await self.scene.tell(person, f"/patients/{person.id}/numbers/confirm", {}, key=self.key)  # she called it
                     await self.scene.shown(person)
                     return True
                 return await self.complete(task, person, self.key)

@@ -21,6 +21,11 @@ SELECT attempt, patient_id, key, CASE WHEN attempts < 1 THEN 1 ELSE attempts END
        CASE status WHEN 'failed' THEN reason ELSE '' END, provider_id, '', '', 0, sealed_attempt
 FROM delivery WHERE attempt IS NOT NULL AND sealed_attempt IS NOT NULL
 """
+#: Closures and stock of before are to be seen by whoever makes a plan.
+SUPPLY = """
+INSERT INTO network_supply (network_id, edits)
+SELECT id, 1 FROM organisation WHERE id IN (SELECT network_id FROM organisation)
+"""
 LAST_TRY = """
 UPDATE delivery SET (attempt, attempted_at, sealed_attempt, provider_id) = (
     SELECT a.id, a.at, a.sealed, a.provider_id FROM attempt AS a
@@ -81,6 +86,14 @@ def upgrade() -> None:
     op.create_index("ix_message_hold_last", "message_hold", ["last"], unique=False)
     op.create_index("ix_message_hold_organisation_id_last", "message_hold", ["organisation_id", "last"], unique=False)
     op.create_table(
+        "network_supply",
+        sa.Column("network_id", sa.String(length=40), nullable=False),
+        sa.Column("edits", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["network_id"], ["organisation.id"], name=op.f("fk_network_supply_network_id_organisation")),
+        sa.PrimaryKeyConstraint("network_id", name=op.f("pk_network_supply")),
+    )
+    op.execute(SUPPLY)
+    op.create_table(
         "alert",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=60), nullable=False),
@@ -114,6 +127,18 @@ def upgrade() -> None:
         sa.Column("lost", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["care_team_id"], ["care_team.id"], name=op.f("fk_traffic_care_team_id_care_team")),
         sa.PrimaryKeyConstraint("hour", "channel", "care_team_id", name=op.f("pk_traffic")),
+    )
+    op.create_table(
+        "usage",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("channel", sa.String(length=60), nullable=False),
+        sa.Column("care_team_id", sa.String(length=40), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("texts", sa.Integer(), nullable=False),
+        sa.Column("segments", sa.Integer(), nullable=False),
+        sa.Column("cost", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["care_team_id"], ["care_team.id"], name=op.f("fk_usage_care_team_id_care_team")),
+        sa.PrimaryKeyConstraint("day", "channel", "care_team_id", "currency", name=op.f("pk_usage")),
     )
     op.create_table(
         "attempt",
@@ -163,6 +188,7 @@ def upgrade() -> None:
         sa.Column("expires", sa.DateTime(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("by", sa.String(length=40), nullable=False),
+        sa.Column("event", sa.String(length=120), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_number_change_patient_id_patient")),
         sa.PrimaryKeyConstraint("patient_id", "who", name=op.f("pk_number_change")),
@@ -211,12 +237,14 @@ def downgrade() -> None:
     op.drop_index("ix_attempt_status_at", table_name="attempt")
     op.drop_index(op.f("ix_attempt_provider_id"), table_name="attempt")
     op.drop_table("attempt")
+    op.drop_table("usage")
     op.drop_table("traffic")
     op.drop_index("ix_alert_raised", table_name="alert")
     op.drop_index("ix_alert_open", table_name="alert", sqlite_where=OPEN_ALERT, postgresql_where=OPEN_ALERT)
     op.drop_table("alert")
     op.drop_index("ix_message_hold_organisation_id_last", table_name="message_hold")
     op.drop_index("ix_message_hold_last", table_name="message_hold")
+    op.drop_table("network_supply")
     op.drop_table("message_hold")
     op.drop_table("contact_rules")
     op.drop_table("phone_question")
