@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from activities.channels.port import Misconfigured
+from pathways.language.document import Broken, Document
 from pathways.language.errors import BadValue, MissingKey, PathwayError, UnknownKey, in_order
-from pathways.language.source import Broken, Document, read, read_text
+from pathways.language.source import read, read_text
 
 
 class Part(BaseModel):

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from activities.channels.described import described, mistaken
 from activities.channels.gateway_file import GatewayFile, Hook, Place, Search
 from activities.channels.gateway_text import ANYWHERE, IN_A_REQUEST, OPTION, circular, placeholders
+from pathways.language.document import Document
 from pathways.language.errors import BadValue, PathwayError
-from pathways.language.source import Document
 
 #: Seconds. Whoever hands a text over waits a minute; a request that outlives them would be asked about while it is under way.
 LONGEST_CALL = 55

@@ -191,11 +191,14 @@ def _still_due(one: _One, turn: Turn) -> None:
 
 def _escalate(one: _One, mark: str, escalation: Escalation, expected: date, turn: Turn) -> None:
     pathway, service = one.name
+    told = (occurrence := turn.occurrence(pathway, service)) is not None and marks.skipped(mark) in occurrence.marks
     turn.mark(pathway, service, mark)
     turn.because("missed", pathway=pathway, service=service, detail={"day": expected.isoformat()})
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway, service=service)
-    if escalation.send is not None:
+    if escalation.send is not None and told:
+        turn.because("not_sent", pathway=pathway, service=service, held_back="told_already", detail={"template": escalation.send})
+    elif escalation.send is not None:
         others = (expected + timedelta(days=other.after.on(turn.worst_tag)) for other in one.service.if_missed)
         until = useful.of_missed(turn, turn.today, others)
         contacts.say(turn, pathway, escalation.send, day=expected, until=until)

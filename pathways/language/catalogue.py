@@ -14,10 +14,10 @@ from pathlib import Path
 from pathways.engine.plan import Pathway
 from pathways.language import checks, source, trials
 from pathways.language.compile import compile_sound
+from pathways.language.document import Broken, Document
 from pathways.language.errors import MissingKey, PathwayError, did_you_mean, in_order
 from pathways.language.scenarios import Scenario
 from pathways.language.schema import check_shape
-from pathways.language.source import Broken, Document
 from pathways.language.telling import parse_scenarios
 from pathways.language.wording import Wording, shipped_frames
 from pathways.shipped import LIBRARY as LIBRARY

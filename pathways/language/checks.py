@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pathways.engine.plan import Pathway
 from pathways.language import filling, names, reach, rhythms, trials, units
+from pathways.language.document import Document, Value
 from pathways.language.errors import PathwayError
 from pathways.language.privacy import check_messages
 from pathways.language.scenarios import Scenario
-from pathways.language.source import Document, Value
 from pathways.language.wording import Frames
 
 

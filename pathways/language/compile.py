@@ -27,10 +27,10 @@ from pathways.engine.plan import (
     TaskSpec,
 )
 from pathways.language import durations
+from pathways.language.document import Document, Value
 from pathways.language.errors import PathwayError
 from pathways.language.expressions import Conditions
 from pathways.language.schema import check_shape
-from pathways.language.source import Document, Value
 
 _URGENT = "urgent"
 

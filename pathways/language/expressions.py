@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pathways.engine.conditions import BadCondition, Expression, Kind, Vocabulary
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import BadExpression, Location, PathwayError, ReservedName, UnknownReading
-from pathways.language.source import Document, Steps, Value
 
 #: What every condition may ask about, beside the document's own readings and values.
 GIVEN: Mapping[str, Kind] = {

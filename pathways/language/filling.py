@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pathways.language import names
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import BadMessage, PathwayError, UnknownMessage
-from pathways.language.source import Document, Steps, Value
 from pathways.language.wording import Frames, NotPlain, variables
 
 ALWAYS = frozenset({"place", "phone", "emergency_number", "first_name"})

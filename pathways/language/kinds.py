@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pathways.engine.plan import Pathway
+from pathways.language.document import Document, Steps
 from pathways.language.errors import BadExpression
-from pathways.language.source import Document, Steps
 from pathways.language.tree import Call, Const, Items, Name, Node, Select, walk
 
 Kind = Literal["number", "yes_no", "text", "list"]

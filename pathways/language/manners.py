@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pathways.language.document import Document, Steps
 from pathways.language.errors import BadMessage, LacksLanguage, Location, OddMessage, PathwayError, TooLong
 from pathways.language.segments import outside_gsm, segments
-from pathways.language.source import Document, Steps
 from pathways.language.wording import Frames, Wording, fill
 
 _FILLED_IN = re.compile(r"\{\{.*?\}\}", re.S)

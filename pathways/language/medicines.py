@@ -11,6 +11,7 @@ from pathlib import Path
 from pathways.engine.medication import Checks, Medicine
 from pathways.engine.plan import Pathway
 from pathways.language import source
+from pathways.language.document import Broken
 from pathways.language.errors import report
 from pathways.shipped import LIBRARY
 
@@ -27,7 +28,7 @@ def read_medicines(path: Path = _MEDICINES) -> tuple[dict[str, Medicine], dict[s
     """The medicines by name, and their other names. Raises BadMedicines."""
     try:
         document = source.read(source.read_text(path, file=path.name), file=path.name)
-    except source.Broken as broken:
+    except Broken as broken:
         raise BadMedicines(report(broken.problems)) from None
     medicines: dict[str, Medicine] = {}
     also: dict[str, str] = {}

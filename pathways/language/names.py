@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from pathways.language.compile import written
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import (
     BadValue,
     DuplicateRow,
@@ -21,7 +22,6 @@ from pathways.language.errors import (
     UnknownTable,
     UnknownTag,
 )
-from pathways.language.source import Document, Steps, Value
 from pathways.language.wording import Frames
 
 _STAGES: Mapping[str, tuple[str, ...]] = {

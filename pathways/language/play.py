@@ -22,11 +22,11 @@ from pathways.engine.state import Person
 from pathways.forecast.bookings import steps
 from pathways.language import scenarios as told
 from pathways.language.catalogue import Loaded, library, load, load_stories
+from pathways.language.document import Document, Steps
 from pathways.language.errors import BadScenario, PathwayError, report
 from pathways.language.expectations import unmet
 from pathways.language.narrate import Line, Narrator
 from pathways.language.scenarios import Scenario, Step
-from pathways.language.source import Document, Steps
 from pathways.language.wording import Wording
 
 MIDDAY = time(12, 0)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from pathways.language import source
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import BadMessage, PathwayError, TellsTooMuch, UnknownVariable
 from pathways.language.manners import check_manners, check_tongues, inside
-from pathways.language.source import Document, Steps, Value
 from pathways.language.wording import Frames, NotPlain, variables
 from pathways.shipped import LIBRARY
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathways.engine.conditions import Expression
 from pathways.engine.plan import Pathway
 from pathways.language.compile import written
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import BadRange, Location, NeverReached, PathwayError, UnknownChoice, UnknownReading, UnknownTag
 from pathways.language.kinds import Kinds
 from pathways.language.logic import Alternative, Facts, TooMuch, Values, comparison, covered
-from pathways.language.source import Document, Steps, Value
 from pathways.language.tree import Call, Const, Name, Node, Select, tree, walk
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pathways.engine.plan import ByTag, Pathway, Service
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import (
     BadRange,
     BadReminder,
@@ -17,7 +18,6 @@ from pathways.language.errors import (
     UnknownTag,
 )
 from pathways.language.names import is_only_asked, tags_of
-from pathways.language.source import Document, Steps, Value
 
 _LATEST_REMINDER = 60
 

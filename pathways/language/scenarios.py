@@ -12,7 +12,7 @@ from datetime import date, time
 from typing import Literal
 
 from pathways.engine.plan import Reading
-from pathways.language.source import Steps
+from pathways.language.document import Steps
 
 Taken = float | bool | str | tuple[str, ...]
 LifeWord = Literal["died", "hospitalised", "discharged", "paused", "resumed", "moved_away", "withdrawn"]

@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from pathways.language import durations
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import BadDuration, BadValue, MissingKey, PathwayError, UnknownKey
-from pathways.language.source import Document, Steps, Value
 
 _DURATIONS: Mapping[str, Callable[[str], object]] = {
     "cairn-days": durations.days,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, time, timedelta
 from typing import get_args
 
+from pathways.language.document import Document, Steps, Value
 from pathways.language.errors import BadScenario, PathwayError
 from pathways.language.scenarios import (
     Action,
@@ -36,7 +37,6 @@ from pathways.language.scenarios import (
     Taken,
     Visit,
 )
-from pathways.language.source import Document, Steps, Value
 
 ACTIONS = (
     *("visit", "home", "lab", "call", "done", "dispensed", "stock_out", "answer", "referral", "confirm"),

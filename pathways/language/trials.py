@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pathways.engine.plan import Pathway, Reading
 from pathways.language.compile import written
+from pathways.language.document import Document, Steps
 from pathways.language.errors import (
     BadScenario,
     NotTried,
@@ -22,7 +23,6 @@ from pathways.language.errors import (
 )
 from pathways.language.names import ASKED_FROM_OUTSIDE, is_only_asked
 from pathways.language.scenarios import Done, Home, Lab, Scenario, Step, Taken, Visit
-from pathways.language.source import Document, Steps
 
 #: Tasks that the engine opens by itself, whatever the pathway.
 # fmt: off

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pathways.language.document import Document, Value
 from pathways.language.errors import DoubtfulUnit, PathwayError, UnknownUnit, did_you_mean
-from pathways.language.source import Document, Value
 
 _PREFIX = "da|[kMGhdcmunpf]"
 _ATOM = (

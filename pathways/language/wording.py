@@ -19,8 +19,8 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from pathways.language import source
+from pathways.language.document import Document
 from pathways.language.segments import plainer
-from pathways.language.source import Document
 
 _WORDING = Path(__file__).parent.parent / "library" / "wording.yaml"
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?=\s)|(?<=[。！？])")  # nothing is cut off, so that pieces join to what was there

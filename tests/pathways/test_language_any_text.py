@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pathways.language import load, load_stories, report, source
+from pathways.language.document import Broken
 from pathways.shipped import LIBRARY, document_names
 
 TEXT = (LIBRARY / "hypertension.yaml").read_text(encoding="utf-8")
@@ -60,7 +61,7 @@ def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
 def test_the_quick_reader_reads_what_the_explaining_one_does_or_leaves_it_to_it(text: str) -> None:
     try:
         quick = source.quickly(text, "x.yaml")
-    except source.Broken:  # nested too deeply
+    except Broken:  # nested too deeply
         return
     if quick is None:
         return

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from plans import CALM, HIGH, follow_up, patient, plan, task, tasks, written_and_read
 
-from pathways.engine import Outcome, events, next_due, step
+from pathways.engine import Outcome, events, marks, next_due, step
 from pathways.engine.commands import BookVisit, OpenTask, Reason, ReleaseVisit, RetractMessage, SendMessage
 from pathways.engine.events import Fill
 from pathways.engine.moving import Fit, Replacing, classify
@@ -297,6 +297,19 @@ def test_work_that_was_closed_when_the_day_moved_comes_back_with_the_day_and_its
     player.wait(player.moment(day + timedelta(days=4)))
     assert player.sent.count("visit_missed") == 2  # the reminder's own, on its day, is the second
     assert tasks(player).count("ask_family") == 1
+
+
+def test_a_step_whose_text_was_told_before_the_move_opens_its_work_without_it_when_its_day_comes() -> None:
+    old, _ = sooner_and_later(ASKS_AND_SAYS)
+    player = visited(on(old))
+    moved(player, old)
+    told = tuple(marks.skipped(mark) for mark in marks.of_escalations(old.services["follow_up"].if_missed))
+    course, occurrence = player.state.courses["hypertension"], follow_up(player)
+    passed_over = {**course.services, "follow_up": replace(occurrence, marks=(*occurrence.marks, *told))}
+    player.state.courses["hypertension"] = replace(course, services=passed_over)
+    player.wait(player.moment(occurrence.due + timedelta(days=4)))
+    assert "ask_family" in tasks(player)
+    assert player.sent.count("visit_missed") == 1  # the reminder's own, on its day
 
 
 def test_a_new_step_for_medicine_that_has_run_out_opens_its_work_and_sends_no_text_that_is_too_late() -> None:
