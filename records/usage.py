@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import String, cast, delete, func, insert, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,12 +63,12 @@ class UsageCounts:
             .group_by(Attempt.channel, Patient.care_team_id, Attempt.currency)
         )
         names = ("channel", "care_team_id", "currency", "texts", "segments", "cost")
-        found = [tuple(row) for row in await self.session.execute(query)]
+        found: list[tuple[Any, ...]] = [tuple(row) for row in await self.session.execute(query)]
         rows = [{"day": day, **dict(zip(names, row, strict=True))} for row in found]
         await self.session.execute(delete(Usage).where(Usage.day == day))
         if rows:
             await self.session.execute(insert(Usage), rows)
-        return sum(int(texts) for _, _, _, texts, _, _ in found)
+        return sum(row[3] for row in found)
 
     async def page(
         self, scope: Scope, first: date, last: date, *, by: By, team: str | None = None, limit: int, after: str | None = None
