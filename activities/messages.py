@@ -39,6 +39,7 @@ from activities.sending.calling import Calls, NotNow, sayable
 from activities.sending.choosing import NoneLeft, Wait, in_time, share
 from activities.sending.consequences import LONGEST_REST, consequence
 from activities.sending.doubting import PATIENCE, asks_again
+from activities.sending.pacing import Pacing
 from activities.sending.planned import DROPPED, SETTLED, Planned
 from pathways.engine.commands import SendMessage
 from pathways.language.wording import NoWording, Wording, shipped_frames
@@ -70,10 +71,12 @@ class MessageActivities:
     clock: Clock
     channels: Channels
     seeing: Seeing = field(default_factory=Seeing)
+    per_second: float = 0.0  # of all workers together; 0: no limit
 
     @activity.defn(name=DELIVER["message"])
     async def deliver_message(self, asked: Deliver) -> Delivered:
         """Hand over one message. Raises a retryable ApplicationError while a provider asks us to wait or cannot tell."""
+        await Pacing(self.database, self.per_second).turn()
         async with self.seeing.delivering("message", asked.patient) as seen:
             delivered = await self._deliver(asked)
             seen.outcome = delivered.status

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.database import take_turns
-from records.tables import ChannelState
+from records.tables import ChannelState, SmsPace
 
 #: How long the text that goes first has; longer than a provider's answer takes.
 A_TRY = timedelta(seconds=40)
+ALL_CHANNELS = "*"
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,14 @@ class ChannelStates:
             return
         await self.session.refresh(state, with_for_update=True)
         state.failures, state.paused_until, state.why, state.changed = 0, None, "", now
+
+
+async def next_turn(session: AsyncSession, *, apart: timedelta, now: datetime) -> datetime:
+    """The moment of the next text of all workers together: ``apart`` from the one before, and not before ``now``."""
+    await take_turns(session, "sms pace")
+    pace = await session.get(SmsPace, ALL_CHANNELS, populate_existing=True)
+    if pace is None:
+        session.add(SmsPace(name=ALL_CHANNELS, last=now))
+        return now
+    pace.last = max(now, pace.last + apart)
+    return pace.last

@@ -98,7 +98,9 @@ class Parts:
         """A worker for each queue that this process serves. ``on_fatal_error``: told when one of them fails for good."""
         places = PlaceActivities(self.database, self.vault, self.clock, self.seeing)
         steps = StepActivities(self.database, self.vault, self.plans, self.clock, engine or Engine(), self.seeing)
-        messages = MessageActivities(self.database, self.vault, self.plans, self.clock, self.channels, self.seeing)
+        messages = MessageActivities(
+            self.database, self.vault, self.plans, self.clock, self.channels, self.seeing, self.settings.sms_per_second
+        )
         rollouts = self.rollouts(client)
         served: dict[str, dict[str, Any]] = {
             PATIENTS_QUEUE: {

@@ -15,6 +15,7 @@ from records.tables.messages import (
     NumberChange,
     NumberMark,
     PhoneQuestion,
+    SmsPace,
     Traffic,
     Usage,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "RefillRow",
     "Rollout",
     "RolloutPatient",
+    "SmsPace",
     "StepRow",
     "Stock",
     "TaskRow",

@@ -167,6 +167,14 @@ class ChannelState(Base):
     changed: Mapped[datetime]
 
 
+class SmsPace(Base):
+    """When the last text of all workers was to go out, by the machine's time, where a rate is set."""
+
+    __tablename__ = "sms_pace"
+    name: Mapped[str] = mapped_column(Code, primary_key=True)
+    last: Mapped[datetime]
+
+
 class ContactRulesRow(Base):
     """When and how often a network's patients are texted. ``body``: what differs from the defaults.
 

@@ -44,6 +44,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_channel_state")),
     )
     op.create_table(
+        "sms_pace",
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("last", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_sms_pace")),
+    )
+    op.create_table(
         "phone_question",
         sa.Column("token", sa.LargeBinary(length=16), nullable=False),
         sa.Column("provider_id", sa.String(length=120), nullable=False),
@@ -248,4 +254,5 @@ def downgrade() -> None:
     op.drop_table("message_hold")
     op.drop_table("contact_rules")
     op.drop_table("phone_question")
+    op.drop_table("sms_pace")
     op.drop_table("channel_state")
