@@ -20,7 +20,7 @@ from pathways.engine.plan import TaskSpec
 from pathways.engine.turn import Turn
 from pathways.engine.useful import ASK_AGAIN, ASKED_FOR
 
-FOR_WHOM, HELP = "for_whom", "help"  # worded by the network, not by a pathway
+FOR_WHOM, HELP, HEARD = "for_whom", "help", "danger_heard"  # worded by the network, not by a pathway
 
 
 def answered(turn: Turn, event: AnswerReceived, on: date) -> None:
@@ -46,6 +46,7 @@ def answered(turn: Turn, event: AnswerReceived, on: date) -> None:
         case "danger":
             contacts.alert(turn, "on_call")
             turn.open_task(TaskSpec("urgent_call", "doctor", 0), urgent=True)
+            _heard(turn, event.by)
         case "unclear":
             _ask(turn, ASK_AGAIN, event.by)
         case "whose":
@@ -90,15 +91,25 @@ def _ask(turn: Turn, template: str, to: Literal["patient", "carer"]) -> None:
     turn.because({ASK_AGAIN: "asked_again", FOR_WHOM: "asked_for_whom"}.get(template, "help_told"), key=key)
 
 
+def _heard(turn: Turn, to: Literal["patient", "carer"]) -> None:
+    """Say at once that a cry for help has come in, and whom to call meanwhile; once a day."""
+    if why := _held_back(turn, HEARD, to):
+        turn.because("not_sent", held_back=why, detail={"template": HEARD})
+        return
+    key = turn.key(f"message/{turn.today.isoformat()}/{to}")
+    turn.emit(SendMessage(key, to, (Part("", HEARD),), turn.now + ASKED_FOR, urgent=True, priority=1))
+    turn.because("danger_heard", key=key)
+
+
 def _held_back(turn: Turn, template: str, to: Literal["patient", "carer"]) -> str:
-    if not contacts.may_be_texted(turn, urgent=False):
+    if not contacts.may_be_texted(turn, urgent=template == HEARD):
         return turn.state.life
     if turn.state.opted_out:
         return "opted_out"
     if not (turn.state.phone if to == "patient" else turn.state.carer):
         return "no_phone"
     # Named as messages are, so that it is forgotten with the other counts of an old day.
-    asked_before = template in (ASK_AGAIN, HELP) and turn.number(f"message/{turn.today.isoformat()}/{template}") > 1
+    asked_before = template != FOR_WHOM and turn.number(f"message/{turn.today.isoformat()}/{template}") > 1
     return "asked_today" if asked_before else ""
 
 

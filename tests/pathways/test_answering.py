@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from texting import Texted
@@ -79,6 +79,26 @@ def test_after_stop_what_is_due_becomes_a_call_and_care_goes_on() -> None:
 
 def _open(patient: Texted) -> set[str]:
     return {task.kind for task in patient.state.tasks.values()}
+
+
+def _templates(patient: Texted, since: datetime) -> list[tuple[str, str]]:
+    return [(said.to, part.template) for at, _, said in patient.sent if at >= since for part in said.parts]
+
+
+def test_who_cries_for_help_at_night_is_told_at_once_that_they_are_heard_and_not_with_each_word_they_write() -> None:
+    patient, night = Texted.enrolled(), time(3)
+    patient.happens(events.AnswerReceived, patient.moment(ON, night), kind="danger")
+    assert _templates(patient, patient.moment(ON, night)) == [("on_call", "on_call_alert"), ("patient", "danger_heard")]
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(3, 5)), kind="danger")
+    assert _templates(patient, patient.moment(ON, time(3, 1))) == [("on_call", "on_call_alert")]
+
+
+def test_who_has_said_stop_and_cries_for_help_is_called_and_not_texted() -> None:
+    patient = Texted.enrolled()
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(8)), kind="stop")
+    patient.happens(events.AnswerReceived, patient.moment(ON, time(9)), kind="danger")
+    assert _templates(patient, patient.moment(ON, time(9))) == [("on_call", "on_call_alert")]
+    assert "urgent_call" in _open(patient)
 
 
 @pytest.mark.parametrize("left", [events.Withdrawn, events.MovedAway, events.Died])
