@@ -49,6 +49,12 @@ DYNAMIC: Mapping[str, Callable[[], set[str]]] = {
     ),
     "holding.py: hold.why": lambda: set(get_args(get_type_hints(Hold)["why"])),
     "life.py: reason": providers,
+    "new_numbers.py: why": lambda: (
+        called_with("new_numbers.py", "_by_phone", 2)
+        | {"opted_out", "no_consent", "no_birth_year"}
+        | set(get_args(Life))
+        | providers()
+    ),
     "redating.py: why": lambda: called_with("redating.py", "skip", 2),
     "refold.py: held_back": lambda: returned("ordering.py", "not_corrected"),
     "replies.py: held_back": lambda: returned("replies.py", "_not_now"),
