@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from activities.housekeeping import Lately
 from activities.waking import NotWoken
 from bench.ground import machine
 from bench.storm_ground import START, Ground, NotProven, ground
@@ -76,7 +77,7 @@ async def storm(on: Ground, messages: int, chance: random.Random, kills: tuple[i
 
 async def under_fire(on: Ground, messages: int, fates: list[tuple[float, str]], chance: random.Random) -> None:
     """Kill as the provider's count goes up, until nothing but what is in doubt is left. Raises NotProven."""
-    end, looked, said = time.monotonic() + PATIENCE, 0.0, 0.0
+    end, looked, said, lately = time.monotonic() + PATIENCE, 0.0, 0.0, Lately()
     while time.monotonic() < end:
         accepted = on.accepted()
         if fates and accepted >= fates[0][0]:
@@ -85,7 +86,7 @@ async def under_fire(on: Ground, messages: int, fates: list[tuple[float, str]], 
         if time.monotonic() - looked > 5:
             looked = time.monotonic()
             try:
-                await on.housekeeping.wake_due(late_by=timedelta(seconds=30))
+                await on.housekeeping.wake_due(late_by=timedelta(seconds=30), lately=lately)
             except NotWoken:
                 on.say("Temporal did not answer")
             if await only_doubts_left(on, messages):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -15,6 +15,7 @@ from activities.conversations import Conversations
 from activities.deadman import DeadMan
 from activities.doubts import Doubts
 from activities.events import Events
+from activities.housekeeping import Lately
 from activities.integrity import Integrity
 from activities.messages import MessageActivities
 from activities.prices import Prices
@@ -68,6 +69,7 @@ class Chores:
     parts: Parts
     client: Client
     log: AuditLog
+    lately: Lately = field(default_factory=Lately)
 
     @classmethod
     def of(cls, parts: Parts, client: Client) -> Chores:
@@ -84,7 +86,7 @@ class Chores:
 
     async def wake(self) -> str:
         """Wake everybody with an event untaken or a moment that has come and gone."""
-        return f"woken {await self.parts.housekeeping(self.client).wake_due(late_by=LATE_BY)}"
+        return f"woken {await self.parts.housekeeping(self.client).wake_due(late_by=LATE_BY, lately=self.lately)}"
 
     async def count(self) -> str:
         """Count what waits, for the metrics; tell them when the last backup was made."""
