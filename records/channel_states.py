@@ -74,12 +74,18 @@ class ChannelStates:
         state.failures, state.paused_until, state.why, state.changed = 0, None, "", now
 
 
-async def next_turn(session: AsyncSession, *, apart: timedelta, now: datetime) -> datetime:
-    """The moment of the next text of all workers together: ``apart`` from the one before, and not before ``now``."""
+async def next_turn(session: AsyncSession, *, apart: timedelta, within: timedelta, now: datetime) -> datetime | None:
+    """The moment of the next text of all workers together: ``apart`` from the one before, and not before ``now``.
+
+    None, and no turn is taken, where that is more than ``within`` away.
+    """
     await take_turns(session, "sms pace")
     pace = await session.get(SmsPace, ALL_CHANNELS, populate_existing=True)
     if pace is None:
         session.add(SmsPace(name=ALL_CHANNELS, last=now))
         return now
-    pace.last = max(now, pace.last + apart)
-    return pace.last
+    at = max(now, pace.last + apart)
+    if at > now + within:
+        return None
+    pace.last = at
+    return at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -68,8 +68,8 @@ async def _write(case: Case, body: ConsentIn, caller: Caller, event_id: str) -> 
     if TEXTS not in await consents.holding(case.patient.id) or news:
         keep(TEXTS, f"{event_id}/texts" if news else "", given=body.texts)
     if news:
-        kind = "start" if body.texts else "stop"
-        told.append(AnswerReceived(id=f"{event_id}/texts", at=at, learnt=case.now, kind=kind))  # type: ignore[arg-type]
+        kind: Literal["start", "stop"] = "start" if body.texts else "stop"
+        told.append(AnswerReceived(id=f"{event_id}/texts", at=at, learnt=case.now, kind=kind))
     if set(body.refused) != refused:
         for one in sorted(refused ^ set(body.refused)):
             keep(one, event_id, given=one not in body.refused)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+from temporalio.exceptions import ApplicationError
+
 from activities.sending.pacing import Pacing
 from records.channel_states import next_turn
 from records.clock import system_time
@@ -16,7 +19,9 @@ async def test_texts_of_many_workers_at_once_are_kept_apart(database: Database) 
 
     async def one() -> timedelta:
         async with database.begin() as session:
-            return await next_turn(session, apart=apart, now=now) - now
+            at = await next_turn(session, apart=apart, within=timedelta(minutes=1), now=now)
+            assert at is not None
+            return at - now
 
     turns = await asyncio.gather(*(one() for _ in range(20)))
     assert sorted(turns) == [n * apart for n in range(20)]
@@ -25,9 +30,9 @@ async def test_texts_of_many_workers_at_once_are_kept_apart(database: Database) 
 async def test_who_comes_after_a_pause_goes_at_once_and_does_not_make_up_for_it(database: Database) -> None:
     now, apart = system_time(), timedelta(seconds=1)
     async with database.begin() as session:
-        await next_turn(session, apart=apart, now=now - timedelta(hours=1))
+        await next_turn(session, apart=apart, within=apart, now=now - timedelta(hours=1))
     async with database.begin() as session:
-        turns = [await next_turn(session, apart=apart, now=now) for _ in range(3)]
+        turns = [await next_turn(session, apart=apart, within=3 * apart, now=now) for _ in range(3)]
     assert turns == [now, now + apart, now + 2 * apart]
 
 
@@ -38,7 +43,20 @@ async def test_a_text_waits_for_its_turn_and_where_no_rate_is_set_nobody_waits(d
         waited.append(seconds)
 
     for _ in range(3):
-        await Pacing(database, 0.01, sleep).turn()
-    assert [100 * n - 5 < seconds <= 100 * n for n, seconds in enumerate(waited, 1)] == [True, True]
+        await Pacing(database, 0.2, sleep).turn()
+    assert [5 * n - 4 < seconds <= 5 * n for n, seconds in enumerate(waited, 1)] == [True, True]
     await Pacing(database, 0.0, sleep).turn()
     assert len(waited) == 2
+
+
+async def test_where_too_many_wait_a_text_comes_again_later_and_takes_no_turn_meanwhile(database: Database) -> None:
+    async def sleep(_: float) -> None:
+        return
+
+    await Pacing(database, 0.01, sleep).turn()
+    for _ in range(3):
+        with pytest.raises(ApplicationError, match="too many wait"):
+            await Pacing(database, 0.01, sleep).turn()
+    async with database.begin() as session:  # the turn after the first is still free
+        now = system_time() + timedelta(seconds=100)
+        assert await next_turn(session, apart=timedelta(seconds=100), within=timedelta(), now=now) == now
