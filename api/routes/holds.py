@@ -45,7 +45,7 @@ async def hold_texts(caller: Annotated[Caller, may("holds.write")], writing: Wri
         today = (await writing.parts.clock.now(session)).date()
         if body.last < today - A_DAY:
             raise unusable("last", "is past", "name a day from today on")
-        await _elsewhere(session, place, body.redirect_to)
+        await _elsewhere(session, place, body.redirect_to, body.medicine)
         sent = await once(writing, session)
         hold = await session.get(MessageHold, sent.made) if sent.made else None
         if hold is None:
@@ -61,7 +61,7 @@ async def hold_texts(caller: Annotated[Caller, may("holds.write")], writing: Wri
 async def preview_hold(caller: Annotated[Caller, may("holds.write")], session: Session, body: HoldIn) -> HoldPreview:
     """Counts only; nothing is stored."""
     place = await _place(session, caller, body.place)
-    await _elsewhere(session, place, body.redirect_to)
+    await _elsewhere(session, place, body.redirect_to, body.medicine)
     under = await Places(session).under(place.id)
     return HoldPreview(**await Holds(session).touched(under, body.first, body.last))
 
@@ -96,7 +96,8 @@ async def change_hold(
                 goes_elsewhere(hold.action, hold.redirect_to)
             except ValueError as wrong:
                 raise unusable("last" if hold.last < hold.first else "action", str(wrong), "change both together") from None
-            await _elsewhere(session, await session.get_one(Organisation, hold.organisation_id), hold.redirect_to)
+            place = await session.get_one(Organisation, hold.organisation_id)
+            await _elsewhere(session, place, hold.redirect_to, hold.medicine)
             hold.version += 1
             await supply_changed(session, hold.organisation_id)
             sent.note(hold.id)
@@ -128,10 +129,12 @@ async def _place(session: AsyncSession, caller: Caller, place_id: str) -> Organi
     return place
 
 
-async def _elsewhere(session: AsyncSession, place: Organisation, redirect_to: str | None) -> None:
+async def _elsewhere(session: AsyncSession, place: Organisation, redirect_to: str | None, medicine: str) -> None:
     """Raises Problem 422 where patients of ``place`` cannot be sent there instead."""
     if redirect_to is None:
         return
+    if medicine and place.kind != "pharmacy":
+        raise unusable("place", "hands out no medicine", "name the pharmacy that lacks it, or leave the medicine out")
     other = await session.get(Organisation, redirect_to)
     if other is None or other.network_id != place.network_id or other.kind != place.kind or other.id == place.id:
         raise unusable("redirect_to", "is no other place of this kind in the network", f"name another {place.kind} of it")

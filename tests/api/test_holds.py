@@ -112,6 +112,7 @@ async def test_a_hold_that_makes_no_sense_is_refused_and_it_is_said_why(network:
         {"action": "redirect", "redirect_to": "hospital-1"},
         {"action": "redirect", "redirect_to": "pharmacy-1"},
         {"action": "redirect", "redirect_to": "nowhere"},
+        {"action": "redirect", "redirect_to": "hospital-2", "medicine": "metformin"},
         {"spread_days": 31},
         {"action": "shout"},
     ):
