@@ -8,8 +8,6 @@ Rule 2: an alert is told until the receiver has taken it, raised and cleared ali
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,13 +17,13 @@ from typing import Any
 import httpx
 
 from activities.seeing import Seeing
+from activities.signing import SIGNATURE, signature
 from records.alerts import Alerts
 from records.clock import system_time
 from records.database import Database
 from records.tables import Alert
 
 ANSWERS_WITHIN = 5.0  # seconds
-SIGNATURE = "Cairn-Signature"
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Alerting:
 
     async def _told(self, http: httpx.AsyncClient, message: dict[str, Any]) -> bool:
         body = json.dumps(message, separators=(",", ":")).encode()
-        headers = {"Content-Type": "application/json", SIGNATURE: signature(self.secret, body, at=system_time())}
+        headers = {"Content-Type": "application/json", SIGNATURE: signature([self.secret], body, at=system_time())}
         try:
             answer = await http.post(self.webhook, content=body, headers=headers)
         except httpx.HTTPError as away:
@@ -107,10 +105,3 @@ def message_of(alert: Alert) -> dict[str, Any]:
         "raised": alert.raised.isoformat(),
         "cleared": alert.cleared.isoformat() if alert.cleared else None,
     }
-
-
-def signature(secret: str, body: bytes, *, at: datetime) -> str:
-    """``t=SECONDS,v1=HEX``: HMAC-SHA256 over the seconds since 1970, a point, and the body."""
-    seconds = int(at.timestamp())
-    signed = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={seconds},v1={signed}"

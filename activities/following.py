@@ -33,7 +33,7 @@ class Engine:
     goes up with what the engine decides.
     """
 
-    number: str = "3"
+    number: str = "4"
     step: Callable[[Plan, State, AnyEvent, Ahead], Outcome] = step
     next_due: Callable[[Plan, State, Ahead], datetime | None] = next_due
     refold: Callable[..., Outcome] = refold

@@ -67,10 +67,12 @@ class Outbox:
                     handovers += await self._again(command)
                 case commands.RequestReferral():
                     handovers += await self._plan("referral", command, None, command.urgency == "emergency")
-                case commands.CancelReferral():
+                case commands.CancelReferral() | commands.RemindPlace():
                     handovers += await self._plan("referral", command, None, False)
                 case commands.RequestRefill() | commands.CancelRefill():
                     handovers += await self._plan("refill", command, None, False)
+                case commands.AskAdvice():
+                    handovers += await self._plan("advice", command, None, False)
         await self.session.flush()
         return handovers, booked
 
@@ -132,6 +134,7 @@ class Outbox:
                 due=command.due,
                 status="open",
                 opened=self.now,
+                changed=self.now,
                 sealed=self.person.seal(f"task/{command.key}", {"collects": list(command.collects)}),
             )
         )

@@ -11,28 +11,41 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.advice import event_of
 from activities.seeing import Seeing
 from pathways.engine import calendar
-from pathways.engine.commands import CancelReferral, CancelRefill, RequestReferral, RequestRefill, SendMessage
+from pathways.engine.commands import (
+    AskAdvice,
+    CancelReferral,
+    CancelRefill,
+    RemindPlace,
+    RequestReferral,
+    RequestRefill,
+    SendMessage,
+)
 from pathways.engine.events import MessageFailed, ReferralMoved, RefillMoved
+from pathways.engine.referrals import CANCEL_UNANSWERED
 from pathways.serial import load_command
 from records.attempts import Attempts
 from records.clock import Clock
 from records.database import Database
 from records.eventlog import EventLog
+from records.feed import Feed
 from records.patients import Patients
 from records.places import Places
+from records.referrals import ANSWERED, BEGUN, CLOSED, move, take_back
+from records.refills import asks_for
 from records.tables import CareTeam, Delivery, Organisation, Patient, ReferralRow, RefillRow
 from records.vault import PersonVault, Vault
 from workflows.contract import DELIVER, GIVE_UP, Deliver, Delivered
 
-CLOSED_REFERRAL = frozenset({"refused", "completed", "sent_back", "cancelled", "not_attended"})
 CLOSED_REFILL = frozenset({"dispensed", "out_of_stock", "refused", "cancelled"})
 
 
@@ -68,6 +81,9 @@ class PlaceActivities:
                 attempt.status = "unknown"
             delivery.status, delivery.reason, delivery.settled = "unknown" if attempt else "failed", "given_up", now
             command = load_command(handing.person.open(f"delivery/{asked.key}", delivery.sealed))
+            if isinstance(command, AskAdvice):
+                await handing.log.append(event_of(command, (), "no_connection", now))
+                return Delivered(learnt=True, status=delivery.status)
             to = command.to if isinstance(command, SendMessage) else "patient"
             event_id = f"{asked.key}/given_up"
             await handing.log.append(MessageFailed(id=event_id, at=now, learnt=now, key=asked.key, reason="given_up", to=to))
@@ -117,47 +133,86 @@ class _Handing:
             case RequestRefill():
                 return await self._ask_pharmacy(command, now)
             case CancelReferral():
-                rows = await self.session.scalars(
-                    select(ReferralRow).where(ReferralRow.patient_id == self.patient_id, ReferralRow.referral == command.referral)
-                )
-                for referral in rows:
-                    if referral.stage not in CLOSED_REFERRAL:
-                        referral.stage, referral.changed = "cancelled", now
+                for referral in await self._asked(command.referral):
+                    await self._take_back(referral, command.why, now)
+            case RemindPlace():
+                await self._remind(command, now)
             case CancelRefill():
                 refills = await self.session.scalars(
                     select(RefillRow).where(RefillRow.patient_id == self.patient_id, RefillRow.refill == command.refill)
                 )
-                for refill in refills:
+                for refill in refills.all():
                     if refill.stage not in CLOSED_REFILL:
                         refill.stage, refill.changed = "cancelled", now
+                        await Feed(self.session).moved(refill, self.person)
             case _:
                 pass
         return False
 
     async def _ask_hospital(self, command: RequestReferral, now: datetime) -> bool:
-        asked = select(ReferralRow.place_id).where(
-            ReferralRow.patient_id == self.patient_id, ReferralRow.referral == command.referral
-        )
-        place = await self._place(command.to, now, besides=await self.session.scalars(asked))
+        asked = {row.key: row for row in await self._asked(command.referral)}
+        before = asked.get(command.instead_of)
+        if command.key in asked or await self._is_taken_back(command.referral):
+            return False
+        if before is not None and (before.stage in ANSWERED or before.stage == "cancelled"):
+            return False  # it was answered, or called off, just now: the event that tells of it is on its way
+        place = await self._place(command.to, now, besides=[row.place_id for row in asked.values()])
         if place is None:
-            event = ReferralMoved(id=f"{command.key}/nowhere", at=now, learnt=now, referral=command.referral, stage="nowhere")
-            return await self.log.append(event)
-        body = {"pathway": command.pathway, "row": command.row, "inputs": dict(command.inputs)}
-        self.session.add(
-            ReferralRow(
-                patient_id=self.patient_id,
-                key=command.key,
-                id=uuid4().hex,
-                referral=command.referral,
-                place_id=place,
-                urgency=command.urgency,
-                stage="requested",
-                asked=now,
-                changed=now,
-                sealed=self.person.seal(f"referral/{command.key}", body),
-            )
+            return await self._learn(command, "nowhere", now)
+        if before is not None:
+            await self._take_back(before, "not_answered", now)
+        body = {
+            "pathway": command.pathway,
+            "row": command.row,
+            "inputs": dict(command.inputs),
+            "first_asked": min((row.asked for row in asked.values()), default=now).isoformat(),
+        }
+        row = ReferralRow(
+            patient_id=self.patient_id,
+            key=command.key,
+            id=uuid4().hex,
+            referral=command.referral,
+            place_id=place,
+            urgency=command.urgency,
+            stage="requested",
+            asked=now,
+            changed=now,
+            since=now,
+            sealed=self.person.seal(f"referral/{command.key}", body),
         )
-        return False
+        await Feed(self.session).came(row, self.person)
+        return await self._learn(command, "placed", now) if asked else False
+
+    async def _learn(self, command: RequestReferral, stage: Literal["nowhere", "placed"], now: datetime) -> bool:
+        event_id = f"{command.key}/{stage}"
+        event = ReferralMoved(id=event_id, at=now, learnt=now, referral=command.referral, stage=stage, attempt=command.attempt)
+        return await self.log.append(event)
+
+    async def _asked(self, referral: str) -> list[ReferralRow]:
+        """The requests of one referral, to all places that were asked."""
+        rows = select(ReferralRow).where(ReferralRow.patient_id == self.patient_id, ReferralRow.referral == referral)
+        return list(await self.session.scalars(rows.order_by(ReferralRow.asked, ReferralRow.key)))
+
+    async def _is_taken_back(self, referral: str) -> bool:
+        """Whether we have called it off meanwhile: deliveries may overtake each other."""
+        return await self.session.get(Delivery, (self.patient_id, f"{referral}/cancel")) is not None
+
+    async def _take_back(self, row: ReferralRow, why: str, now: datetime) -> None:
+        if row.stage in CLOSED:
+            return
+        if why == CANCEL_UNANSWERED and row.stage in BEGUN:
+            move(row, "aborted", at=now)
+        else:
+            take_back(self.person, row, why, at=now)
+        await Feed(self.session).moved(row, self.person)
+
+    async def _remind(self, command: RemindPlace, now: datetime) -> None:
+        """Once, and only of a request of which nothing was heard since."""
+        row = await self.session.get(ReferralRow, (self.patient_id, command.request))
+        if row is None or row.stage in CLOSED or (row.stage == "more_asked"):
+            return
+        row.reminded = row.changed = now
+        await Feed(self.session).moved(row, self.person)
 
     async def _ask_pharmacy(self, command: RequestRefill, now: datetime) -> bool:
         asked = select(RefillRow.pharmacy_id).where(RefillRow.patient_id == self.patient_id, RefillRow.refill == command.refill)
@@ -165,20 +220,19 @@ class _Handing:
         if place is None:
             event = RefillMoved(id=f"{command.key}/nowhere", at=now, learnt=now, refill=command.refill, stage="nowhere")
             return await self.log.append(event)
-        self.session.add(
-            RefillRow(
-                patient_id=self.patient_id,
-                key=command.key,
-                id=uuid4().hex,
-                refill=command.refill,
-                pharmacy_id=place,
-                stage="requested",
-                asked=now,
-                changed=now,
-                runs_out=command.runs_out,
-                sealed=self.person.seal(f"refill/{command.key}", {"medicine": command.medicine}),
-            )
+        row = RefillRow(
+            patient_id=self.patient_id,
+            key=command.key,
+            id=uuid4().hex,
+            refill=command.refill,
+            pharmacy_id=place,
+            stage="requested",
+            asked=now,
+            changed=now,
+            runs_out=command.runs_out,
+            sealed=self.person.seal(f"refill/{command.key}", asks_for(command)),
         )
+        await Feed(self.session).came(row, self.person)
         return False
 
     async def _place(self, kind: str, now: datetime, *, besides: Iterable[str], medicine: str | None = None) -> str | None:

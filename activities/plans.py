@@ -1,7 +1,8 @@
 """Which pathways a patient follows, and by which rules they are texted: published versions, compiled once per process and kept.
 
 Rule 1: a published version never changes, so that what is compiled from it may be kept for as long as the process lives.
-Rule 2: rules of contact, and holds, do change: they are kept under the counts of their edits, which every reading of a plan reads.
+Rule 2: rules of contact, limits of referrals, and holds, do change: they are kept under the counts of their edits, which every
+        reading of a plan reads.
 Rule 3: holds are for what is done now: whoever only looks ahead names no day and gets none.
 """
 
@@ -15,12 +16,24 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.holding import Supply, holds_for, supply_of
+from pathways.engine.limits import Limits
 from pathways.engine.plan import ContactRules, Pathway, Plan
 from pathways.language import Loaded, load_published
+from pathways.language.limits import shipped_limits
 from pathways.language.medicines import shipped_checks
 from pathways.language.wording import Wording, shipped_frames
 from records.contact_rules import NetworkRules
-from records.tables import CareTeam, ContactRulesRow, Enrolment, NetworkSupply, Organisation, PathwayVersion, Patient
+from records.referral_limits import NetworkLimits
+from records.tables import (
+    CareTeam,
+    ContactRulesRow,
+    Enrolment,
+    NetworkSupply,
+    Organisation,
+    PathwayVersion,
+    Patient,
+    RequestLimits,
+)
 from records.vault import PersonVault
 
 
@@ -28,13 +41,14 @@ class UnknownVersion(LookupError):
     """A patient is pinned to a version whose text is not there, or no longer compiles."""
 
 
-@dataclass
+@dataclass(repr=False)  # whole pathways: megabytes of text
 class Plans:
     """``contact``: the rules of a network that wrote none down; ``loaded``: compiled versions by hash, may be handed in warm."""
 
     contact: ContactRules = field(default_factory=ContactRules)
     loaded: dict[str, Loaded] = field(default_factory=dict)
     _rules: dict[str, tuple[object, ContactRules]] = field(default_factory=dict)  # by organisation, with what they rest on
+    _limits: dict[str, tuple[object, Limits]] = field(default_factory=dict)  # by network, likewise
     _supply: dict[str, tuple[object, Supply]] = field(default_factory=dict)  # by network, likewise
 
     async def of(
@@ -54,7 +68,7 @@ class Plans:
         holds.
         """
         edits = (ContactRulesRow.network_id, ContactRulesRow.version, ContactRulesRow.calendar_edits)
-        place = (Organisation.id, Organisation.parent_id, Organisation.network_id, NetworkSupply.edits)
+        place = (RequestLimits.version, Organisation.id, Organisation.parent_id, Organisation.network_id, NetworkSupply.edits)
         query = (
             select(Enrolment.pathway, Enrolment.version, CareTeam.organisation_id, *edits, *place)
             .join(Patient, Patient.id == Enrolment.patient_id)
@@ -62,15 +76,18 @@ class Plans:
             .join(Organisation, Organisation.id == CareTeam.organisation_id)
             .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
             .outerjoin(NetworkSupply, NetworkSupply.network_id == Organisation.network_id)
+            .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
             .where(Enrolment.patient_id == patient_id)
             .order_by(Enrolment.pathway)
         )
         rows = (await session.execute(query)).all()
         contact = await self._contact(session, rows[0][2], tuple(rows[0][3:6])) if rows else self.contact
         plan, wording = await self.made_of(session, [(row[0], row[1]) for row in rows], also=also, contact=contact)
+        if rows and isinstance(rows[0][6], int):
+            plan = replace(plan, limits=await self.limits(session, rows[0][9], rows[0][6]))
         if on is None or not rows or rows[0][-1] is None:
             return plan, wording
-        *above, network, count = rows[0][6:]
+        *above, network, count = rows[0][7:]
         supply = await self.supply(session, network, count, on)
         if supply.by_place:
             plan = replace(plan, holds=await holds_for(session, supply, above, network, patient_id, person, errands=errands))
@@ -81,6 +98,13 @@ class Plans:
         kept = self._supply.get(network)
         if kept is None or kept[0] != (edits, on):
             self._supply[network] = kept = ((edits, on), await supply_of(session, network, on))
+        return kept[1]
+
+    async def limits(self, session: AsyncSession, network: str, edits: int) -> Limits:
+        """How long the network's referrals may stand at a stage, read anew where ``edits`` have gone up."""
+        kept = self._limits.get(network)
+        if kept is None or kept[0] != edits:
+            self._limits[network] = kept = (edits, await NetworkLimits(session).of(network))
         return kept[1]
 
     async def _contact(self, session: AsyncSession, organisation: str, edits: Sequence[object]) -> ContactRules:
@@ -111,7 +135,8 @@ class Plans:
             wording = wording | loaded.wording
         followed = {pathway.version for pathway in pathways.values()}
         others = await self.versions(session, (version for version in also if version not in followed))
-        return Plan(pathways, contact=contact or self.contact, versions=others, checks=shipped_checks()), wording
+        contact = contact or self.contact
+        return Plan(pathways, contact, versions=others, checks=shipped_checks(), limits=shipped_limits()), wording
 
     async def versions(self, session: AsyncSession, versions: Iterable[str]) -> dict[str, Pathway]:
         """Those of ``versions`` that are there and compile, by version."""

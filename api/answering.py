@@ -15,6 +15,7 @@ from api.models.base import Written
 from api.problems import Problem, not_found
 from api.writing import Case, Writing
 from pathways.engine.events import AnyEvent
+from records.feed import Feed, fingerprint
 from records.requests import Moves, Requests, WrongMove, check_move, etag
 from records.scope import Scope
 from records.tables import ReferralRow, RefillRow
@@ -41,7 +42,11 @@ async def answer(
     async def held(case: Case) -> AnyEvent | None:
         row = await one(asked(case.session), scope, id_)
         writing.expects(etag(row))
-        return await change(case, row)
+        before = fingerprint(row)
+        event = await change(case, row)
+        if fingerprint(row) != before:
+            await Feed(case.session).moved(row, case.person, by=writing.caller_id)
+        return event
 
     return await writing.change(patient_id, held, by_patient=False)
 

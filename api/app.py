@@ -15,13 +15,19 @@ from activities.seeing.readiness import Ready
 from api import problems
 from api.bodies import Bodies
 from api.console import pages
+from api.fhir.app import door_at
+from api.hooks import crossing
+from api.hooks import services as cds
 from api.observing import observe, ready_route
+from api.oidc import routes as oidc
 from api.parts import ApiParts
 from api.routes import (
     accounts,
+    advice,
     alerts,
     audit,
     authoring,
+    changes,
     clock,
     closures,
     consent,
@@ -31,6 +37,7 @@ from api.routes import (
     forecasts,
     holds,
     holidays,
+    hook_clients,
     hooks,
     keys,
     life,
@@ -42,26 +49,32 @@ from api.routes import (
     patients,
     places,
     plan,
+    referral_limits,
     referrals,
     refills,
     rollouts,
     sandbox,
     sessions,
+    smart_clients,
     stock,
+    subjects,
     tasks,
     teams,
     visits,
+    webhooks,
     why,
     wording,
     worklist,
 )
+from api.smart import routes as smart
 from api.trail import Trails
 
 __all__ = ["ApiParts", "create_app"]
 
 V1 = "/api/v1"
 #: Answers anybody; signed webhooks do, too.
-OPEN = frozenset({"/healthz", "/readyz", "/", "/sign-out", "/docs", "/sessions", authoring.SCHEMA})
+OPEN = frozenset({"/healthz", "/readyz", "/", "/sign-out", "/docs", "/sessions", authoring.SCHEMA, crossing.ROOT})
+OPEN |= smart.PATHS | oidc.PATHS
 
 
 def create_app(parts: ApiParts) -> FastAPI:
@@ -76,16 +89,22 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     problems.handle(app)
     for module in (
-        clock, patients, visits, corrections, life, consent, numbers, messages, plan, why, tasks, worklist, referrals, refills,
+        clock, patients, visits, corrections, life, consent, numbers, messages, plan, why, tasks, worklist,
+        referrals, refills, changes, webhooks,
         sandbox, hooks,
         alerts, authoring, pathways, drafts, wording, forecasts, rollouts, overview,
-        places, contact_rules, teams, stock, closures, holds, holidays, keys, accounts, sessions, me, audit
+        places, contact_rules, referral_limits, teams, stock, closures, holds, holidays, keys, smart_clients, hook_clients, advice,
+        accounts, subjects, sessions, me, audit,
     ):  # fmt: skip
         app.include_router(module.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(messages.usage_router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(authoring.open_router)
+    app.include_router(smart.router)
+    app.include_router(oidc.router)
+    app.include_router(cds.router, responses=problems.RESPONSES)
     app.include_router(pages.router)
     pages.handle(app)
+    door_at(app)
 
     @app.get("/healthz", summary="Whether the API answers", tags=["clock"])
     async def healthz() -> dict[str, str]:
@@ -94,6 +113,8 @@ def create_app(parts: ApiParts) -> FastAPI:
 
     problems.describe(app)
     app.add_middleware(Trails)
+    if parts.cds_origins:
+        app.add_middleware(crossing.Crossing, origins=parts.cds_origins)
     app.add_middleware(Bodies)
     app.add_middleware(Headers)
     ready_route(app, Ready(parts.database, parts.temporal_answers, metrics=parts.seeing.metrics))
@@ -112,7 +133,7 @@ class Headers:
             await self.app(scope, receive, send)
             return
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL keeps no NUL, and no id or name holds one
-            await problems.answer(404, "There is nothing at this address.")(scope, receive, send)
+            await problems.answer_at(scope["path"], 404, "There is nothing at this address.")(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:

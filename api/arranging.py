@@ -2,12 +2,12 @@
 
 Rule 1: each is one transaction with the event that tells of it; a claim is no part of the patient's story and has none.
 Rule 2: the care comes first: a task that another has claimed may be finished by whoever does the work, and it is noted who did.
-Rule 3: what is urgent is not put off, and a referral that waits for a doctor stays with the doctor.
+Rule 3: what is urgent is not put off, and what waits for a doctor's decision stays with the doctor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,8 +24,19 @@ from records.pulse import touch
 from records.tables import TaskRow
 from records.tasks import Tasks, edited, finish, note
 
-CONFIRM = "confirm_referral"
-CONFIRMS = ("approved", "declined")
+CONFIRM, HELD, SUBSTITUTE = "confirm_referral", "refill_held", "approve_substitute"
+#: What a task of this kind may end with: nothing but a decision, with a doctor's key where it is a doctor's.
+DECIDED: Mapping[str, tuple[str, ...]] = {CONFIRM: ("approved", "declined"), HELD: ("go_on", "stopped")}
+_WHETHER = {CONFIRM: "does not say whether the referral goes out", HELD: "does not say whether the refill is asked for"}
+_DECIDES = {
+    CONFIRM: "A referral that waits for a clinician is approved or declined with a doctor's key.",
+    HELD: "A refill that the checks of medicines hold goes on, or is stopped, with a doctor's key.",
+}
+_STAYS = {
+    CONFIRM: "A referral that waits for a clinician stays with the doctor: approve or decline it.",
+    HELD: "A refill that the checks of medicines hold stays with the doctor: let it go on, or stop it.",
+    SUBSTITUTE: "A substitute stays with the doctor: approve or refuse it.",
+}
 FURTHEST = timedelta(days=90)
 
 
@@ -68,11 +79,14 @@ class Arranging:
         """Finished; told twice it is finished once."""
 
         def change(case: Case, task: TaskRow, at: datetime, event_id: str) -> AnyEvent | None:
-            if task.kind == CONFIRM:
-                if body.outcome not in CONFIRMS:
-                    raise unusable("outcome", "does not say whether the referral goes out", f"use one of: {', '.join(CONFIRMS)}")
+            if task.kind in DECIDED:
+                if body.outcome not in DECIDED[task.kind]:
+                    remedy = f"use one of: {', '.join(DECIDED[task.kind])}"
+                    raise unusable("outcome", _WHETHER[task.kind], remedy)
                 if task.by == "doctor" and self.caller.role != "doctor":
-                    raise Problem(403, "A referral that waits for a clinician is approved or declined with a doctor's key.")
+                    raise Problem(403, _DECIDES[task.kind])
+            if task.kind == SUBSTITUTE and task.status == "open":
+                raise Problem(409, "Approve or refuse it: POST /refills/{id}/approve-substitute or refuse-substitute.")
             if (task.status, task.outcome) == ("done", body.outcome):
                 return None
             self._is_open(task)
@@ -97,7 +111,7 @@ class Arranging:
             self.writing.expects(task_etag(task))
             self._note(case, task, "postponed", until=body.until.isoformat(), reason=body.reason, note=body.note)
             task.postponed_to = body.until
-            edited(task)
+            edited(task, at=case.now)
             return TaskPostponed(id=event_id, at=at, learnt=case.now, task=body.key, until=body.until, reason=body.reason)
 
         return await self._tell(body.key, "postponed", body, change)
@@ -109,12 +123,12 @@ class Arranging:
             self._is_open(task)
             if task.by == body.to:
                 return None
-            if task.kind == CONFIRM and task.by == "doctor":
-                raise Problem(409, "A referral that waits for a clinician stays with the doctor: approve or decline it.")
+            if task.kind in _STAYS and task.by == "doctor":
+                raise Problem(409, _STAYS[task.kind])
             self.writing.expects(task_etag(task))
             self._note(case, task, "handed_over", to=body.to, reason=body.reason, note=body.note)
             task.by, task.claimed_by = body.to, None
-            edited(task)
+            edited(task, at=case.now)
             return TaskHandedOver(id=event_id, at=at, learnt=case.now, task=body.key, to=body.to)
 
         return await self._tell(body.key, "handed", body, change)
@@ -126,10 +140,13 @@ class Arranging:
             if repeated:
                 return
             tasks = Tasks(session)
+            # Asked first: a row that is written twice in one transaction has its references looked up again, by locks on the
+            # patient, whom somebody who waits for this task may hold.
+            now = await self.writing.parts.clock.now(session)
             task = await self._held(session, key)
             if await change(tasks, task):
                 self.writing.expects(task_etag(task))
-                edited(task)
+                edited(task, at=now)
                 await touch(session, task.care_team_id)
 
     async def _tell(

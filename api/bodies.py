@@ -35,7 +35,7 @@ class Bodies:
             return
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and (len(said) > 12 or int(said) > self.largest):
-            await problems.answer(413, TOO_LONG)(scope, receive, send)
+            await problems.answer_at(scope["path"], 413, TOO_LONG)(scope, receive, send)
             return
         until = asyncio.get_running_loop().time() + self.slowest
         came, whole = 0, False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPBearer
@@ -22,7 +22,10 @@ from api.trail import NOT_KEPT, trail_of
 from pathways.engine import calendar
 from records.audit import NotWrittenDown
 from records.callers import Caller, Keys
+from records.smart import TOKEN, SmartClients
 from records.tables import CareTeam
+
+SCOPED = "A record system's token is for /fhir, and opens nothing besides. For this address have an administrator make an API key."
 
 
 def parts_of(request: Request) -> ApiParts:
@@ -41,9 +44,12 @@ async def caller_of(parts: ApiParts, key: str | None) -> Caller:
         if shown is not None:
             return shown
         async with parts.database.reading() as session:
-            keys = Keys(session)
-            caller = await keys.caller(key)
-            to_be_noted = caller is not None and await keys.used(key)
+            if key.startswith(TOKEN):
+                caller, to_be_noted = await SmartClients(session).caller(parts.vault, key), False
+            else:
+                keys = Keys(session)
+                caller = await keys.caller(key)
+                to_be_noted = caller is not None and await keys.used(key)
         if caller is not None and caller.role in ROLES:
             if to_be_noted:
                 async with parts.database.begin() as session:
@@ -55,16 +61,22 @@ async def caller_of(parts: ApiParts, key: str | None) -> Caller:
 
 @dataclass(frozen=True)
 class Allowed:
-    """Lets callers in who have this right, says who it is, and begins the request's trail."""
+    """Lets callers in who have this right, says who it is, and begins the request's trail.
+
+    ``scoped``: whether it takes the tokens of record systems, and looks at their SMART scopes by itself.
+    """
 
     right: str
     looks: bool = False  # changes nothing, whatever the method
+    scoped: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         roles_with(self.right)  # a right that is not declared is a mistake at start-up, not at a request
 
     async def __call__(self, request: Request, parts: Parts) -> Caller:
-        caller = await caller_of(parts, self.shown(request))
+        caller = await self.who(request, parts)
+        if caller.scopes is not None and not self.scoped:
+            raise Problem(403, SCOPED)
         roles = roles_with(self.right)
         if caller.role not in roles:
             raise Problem(403, f"A {caller.role} may not do this; it takes one of: {', '.join(roles)}.")
@@ -75,6 +87,10 @@ class Allowed:
         except NotWrittenDown:
             raise Problem(503, NOT_KEPT) from None
         return caller
+
+    async def who(self, request: Request, parts: ApiParts) -> Caller:
+        """Who calls. Raises Problem 401."""
+        return await caller_of(parts, self.shown(request))
 
     def shown(self, request: Request) -> str | None:
         """The key that the request shows."""

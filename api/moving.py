@@ -59,7 +59,7 @@ async def _to_team(case: Case, scope: Scope, team: str) -> None:
     if not await _is_of_the_network(case, scope, team):
         raise unusable("care_team", "there is no such care team", "name one of the network's care teams")
     before, case.patient.care_team_id = case.patient.care_team_id, team
-    await Tasks(case.session).hand_to(team, patient_id=case.patient.id)
+    await Tasks(case.session).hand_to(team, patient_id=case.patient.id, at=case.now)
     booked = update(VisitBooking).where(VisitBooking.patient_id == case.patient.id)
     await case.session.execute(booked.values(care_team_id=team))
     await touch(case.session, before, team)

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -27,11 +27,13 @@ QUIET = frozenset({"/healthz", "/readyz"})  # asked every few seconds: counted, 
 
 def observe(app: FastAPI, seeing: Seeing) -> None:
     """See every request of ``app``; add it last, so that it is the outermost of our middleware."""
-    app.add_middleware(Observing, seeing=seeing)
+    app.state.seeing = seeing
+    app.add_middleware(Observing)
 
 
 def ready_route(app: FastAPI, ready: Ready) -> None:
     """``/readyz``: 200 when the database answers and has the right revision, else 503; how Temporal is, is said and not needed."""
+    app.state.ready = ready
 
     @app.get(
         "/readyz",
@@ -42,9 +44,9 @@ def ready_route(app: FastAPI, ready: Ready) -> None:
             503: _told("The database is away, or of another revision.", ready=False, database="away", temporal="answers"),
         },
     )
-    async def readyz() -> JSONResponse:
+    async def readyz(request: Request) -> JSONResponse:
         """Asks the database and Temporal, at most once a second."""
-        told = await ready.look()
+        told = await request.app.state.ready.look()
         return JSONResponse(told.as_json(), 200 if told.ready else 503)
 
 
@@ -65,7 +67,6 @@ class Observing:
     """The middleware."""
 
     app: ASGIApp
-    seeing: Seeing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,7 +76,8 @@ class Observing:
             await self._seen(scope, receive, send, Part())
             return
         came_with = Headers(scope=scope).get(CARRIED) or ""
-        with self.seeing.traces.part("request", SpanKind.SERVER, after=came_with) as part:
+        seeing: Seeing = scope["app"].state.seeing
+        with seeing.traces.part("request", SpanKind.SERVER, after=came_with) as part:
             await self._seen(scope, receive, send, part)
 
     async def _seen(self, scope: Scope, receive: Receive, send: Send, part: Part) -> None:
@@ -102,17 +104,16 @@ class Observing:
         """``status`` 0: the caller went away before there was an answer."""
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         route = template(scope)
-        self.seeing.metrics.requests.labels(method, route, str(status)).inc()
-        self.seeing.metrics.request_seconds.labels(method, route).observe(seconds)
+        seeing: Seeing = scope["app"].state.seeing
+        seeing.metrics.requests.labels(method, route, str(status)).inc()
+        seeing.metrics.request_seconds.labels(method, route).observe(seconds)
         part.named(f"{method} {route}")
         part.says(method=method, route=route, status=status)
         if fault is not None or status >= 500:
             part.failed(type(fault).__name__ if fault is not None else str(status))
-            self.seeing.log.error(
-                "request_failed", method=method, route=route, status=status, seconds=round(seconds, 4), exc_info=fault
-            )
+            seeing.log.error("request_failed", method=method, route=route, status=status, seconds=round(seconds, 4), exc_info=fault)
         elif scope["path"] not in QUIET:
-            self.seeing.log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
+            seeing.log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
 def template(scope: Scope) -> str:

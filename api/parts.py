@@ -13,6 +13,7 @@ from activities.conversations import Conversations
 from activities.enrolment import Enrolments
 from activities.events import Events
 from activities.housekeeping import Housekeeping
+from activities.keysets import KeySets
 from activities.plans import Plans
 from activities.rollouts import RolloutDoor
 from activities.seeing.seeing import Seeing
@@ -20,6 +21,7 @@ from activities.sending.reports import Reports
 from activities.waking import NotWoken, Waker, Wakes
 from api.checker import Checker
 from api.forecaster import Forecaster
+from api.oidc.provider import OpenIdProvider
 from api.watching import Pace, Watch
 from records.accounts import Passwords
 from records.audit import AuditLog
@@ -66,15 +68,19 @@ class ApiParts:
     channels: Channels
     public_url: str = ""
     trust_forwarded: bool = False
+    webhook_hosts: tuple[str, ...] = ()
     four_eyes: bool = True
     rollouts: RolloutDoor | None = None
     keys: KeyRing = field(default_factory=KeyRing)
     checker: Checker = field(default_factory=Checker)
     forecaster: Forecaster = field(default_factory=Forecaster)
     passwords: Passwords = field(default_factory=Passwords)
+    keysets: KeySets = field(default_factory=KeySets)
+    openid: OpenIdProvider | None = None
     seeing: Seeing = field(default_factory=Seeing)
     temporal_answers: Callable[[], Awaitable[bool]] | None = None
     phones: Phones | None = None
+    cds_origins: tuple[str, ...] = ()
     pace: Pace = field(default_factory=Pace)
     audit: AuditLog = field(init=False)
     watch: Watch = field(init=False)

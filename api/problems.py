@@ -78,6 +78,15 @@ def answer(status: int, detail: str, faults: Sequence[Fault] = ()) -> JSONRespon
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def answer_at(path: str, status: int, detail: str) -> JSONResponse:
+    """The problem as it is sent from ``path``, before any route is asked: a record system is answered in its own words."""
+    if not path.startswith("/fhir"):
+        return answer(status, detail)
+    code = {404: "not-found", 413: "too-long", 503: "transient"}.get(status, "processing")
+    body = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code, "diagnostics": detail}]}
+    return JSONResponse(body, status, {"Retry-After": "5"} if status == 503 else None, media_type="application/fhir+json")
+
+
 class ProblemOut(BaseModel):
     """RFC 9457 problem details."""
 

@@ -32,14 +32,19 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "patients.enrol": CARE,
     "patients.change": CARE,
     "patients.record": CARE,  # visits, calls, readings, screenings, dispenses, and their preview
+    "readings.send": ("clinic",),  # of a patient that the place was referred
     "worklist.read": CARE,
     "tasks.read": CARE,
     "tasks.work": CARE,
     "referrals.read": (*CARE, "clinic"),
     "referrals.answer": ("coordinator", "clinic"),
     "referrals.reply": CARE,  # what a place asked to know
+    "referrals.cancel": CARE,
     "refills.read": (*CARE, "pharmacy"),
     "refills.answer": ("coordinator", "pharmacy"),
+    "refills.decide": ("doctor",),  # on what a pharmacy proposes in place of a medicine
+    "changes.read": ("clinic", "pharmacy"),  # of their own requests
+    "webhooks.manage": ("clinic", "pharmacy", "administrator"),
     "stock.read": ("coordinator", "health_manager", "doctor", "pharmacy", "supervisor"),
     "stock.write": ("coordinator", "pharmacy"),
     "pathways.read": ("coordinator", "approver", "health_manager", "doctor", "supervisor", "auditor"),
@@ -56,10 +61,14 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "holds.write": ("coordinator",),
     "holidays.write": ("administrator", "coordinator"),
     "contact_rules.write": ("coordinator",),  # of the whole network
+    "referral_limits.write": ("coordinator", "administrator"),  # likewise
     "alerts.read": ("coordinator", "supervisor", "administrator", "health_manager"),
     "alerts.see": ("coordinator", "supervisor", "administrator"),
     "overview.read": ("coordinator", "supervisor"),
     "usage.read": ("coordinator", "supervisor", "administrator"),  # what texts cost: no patient in it
+    "hooks.call": (*CARE, "clinic"),  # CDS Hooks
+    "hooks.manage": ("administrator",),  # the record systems that call
+    "hooks.feedback": ("coordinator", "supervisor", "administrator"),  # counts: no patient in it
     "keys.manage": ("administrator",),
     "accounts.manage": ("administrator",),
     "self.read": EVERYBODY,

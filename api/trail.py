@@ -42,29 +42,40 @@ class Trail:
     about: str = ""
     begun: bool = False
     _told: set[str] = field(default_factory=set)
+    _before: list[tuple[str, str, str]] = field(default_factory=list)
     _ended: bool = False
 
-    async def begins(self, request: Request, caller: Caller, right: str, *, looks: bool = False) -> None:
+    async def begins(
+        self, request: Request, caller: Caller, right: str, *, looks: bool = False, record: str = "", about: str = ""
+    ) -> None:
         """Who it is and what for; a change is written down before it is made. Raises NotWrittenDown.
 
-        ``looks``: nothing is changed, whatever the method (a preview).
+        ``looks``: nothing is changed, whatever the method (a preview); ``record``, ``about``: where no path parameter names them.
         """
-        self.caller, self.right = caller, right
+        if self.begun and not self._ended:  # entries of one FHIR transaction end together
+            self._before.append((self.right, self.record, self.about))
+        self.caller, self.right, self.begun, self._ended = caller, right, False, False
         changes = request.method not in READS and not looks
         named = (n for n in request.path_params if n in RECORDS or (changes and n.endswith("_id")))
-        self.record = next((str(request.path_params[name]) for name in named), "")
-        self.about = str(request.path_params.get("patient_id", ""))
+        self.record = record or next((str(request.path_params[name]) for name in named), "")
+        self.about = about or str(request.path_params.get("patient_id", ""))
         if changes and (self.record or right.startswith(WRITTEN_DOWN)):
             self.begun = True
             await self.audit.write(self._entry(BEGUN, ()))
 
     async def ends(self, status: int) -> None:
         """What came of it; again for whatever is opened after that. Raises NotWrittenDown."""
+        for earlier in (*self._before, (self.right, self.record, self.about)):
+            self.right, self.record, self.about = earlier
+            await self._end(status)
+        self._before.clear()
+        self._ended = True
+
+    async def _end(self, status: int) -> None:
         fresh = self.opened - self._told
         if fresh or (not self._ended and (self.begun or self.record)):
             await self.audit.write(self._entry(status, tuple(fresh)))
             self._told |= fresh
-        self._ended = True
 
     def _entry(self, status: int, patients: tuple[str, ...]) -> Entry:
         about = (self.about,) if self.about else ()
@@ -104,7 +115,7 @@ class Trails:
                 kept_back = True
                 if begun:
                     raise  # its beginning has left: the connection is broken off
-                await problems.answer(503, NOT_KEPT)(scope, receive, send)
+                await problems.answer_at(scope["path"], 503, NOT_KEPT)(scope, receive, send)
                 return
             begun = True
             await send(message)

@@ -29,12 +29,16 @@ class Refused(RuntimeError):
 
 @dataclass(frozen=True)
 class Question:
-    """``ask`` gives path, query and key of one request, by chance; ``items`` counts what the answer holds."""
+    """``ask`` gives path, query and key of one request, by chance; ``items`` counts what the answer holds.
+
+    ``method`` other than GET: ``ask`` gives a JSON body, too.
+    """
 
     name: str
-    ask: Callable[[Random], tuple[str, dict[str, str], str]]
+    ask: Callable[[Random], tuple[str, dict[str, str], str] | tuple[str, dict[str, str], str, Any]]
     items: Callable[[Any], int] = lambda body: len(body.get("items", ()))
     most: int = 200  # requests of a block
+    method: str = "GET"
 
 
 @dataclass
@@ -113,12 +117,13 @@ async def _ask(http: aiohttp.ClientSession, into: Measured, processor: Processor
     async def caller() -> None:
         nonlocal answered
         while waiting and time.monotonic() < until:
-            path, query, key = waiting.pop()
-            begun = time.perf_counter()
-            async with http.get(path, params=query, headers={"Authorization": f"Bearer {key}"}) as answer:
-                body = await answer.json()
+            path, query, key, *sent = waiting.pop()
+            begun, method = time.perf_counter(), into.question.method
+            signed = {"Authorization": f"Bearer {key}"}
+            async with http.request(method, path, params=query, json=sent[0] if sent else None, headers=signed) as answer:
+                body = await answer.json(content_type=None)
                 if answer.status != 200:
-                    raise Refused(f"GET {path} {query} as {key}: {answer.status} {body}")
+                    raise Refused(f"{method} {path} {query} as {key}: {answer.status} {body}")
             into.seconds.append(time.perf_counter() - begun)
             into.held.append(into.question.items(body))
             answered += 1

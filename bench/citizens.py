@@ -51,7 +51,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         "step": "patient_id step at engine events summary deliveries",
         "timeline": "patient_id step line at code held_back sealed",
         "task": "patient_id key care_team_id kind by pathway service about urgent due status outcome opened closed claimed_by "
-        "postponed_to version sealed",
+        "postponed_to version changed sealed",
         "visit_booking": "patient_id key care_team_id day",
         "message": "patient_id direction key at sealed",
         "delivery": "patient_id key kind status planned not_after urgent priority channel attempts arrived reason settled sealed",
@@ -169,9 +169,10 @@ class City:
             opened = datetime.combine(due, time(1)) - timedelta(days=2)
             done = "done" if chance.random() < 0.85 else "not_needed"
             sealed = add.person.seal(f"task/{key}", b'{"collects":["sbp","dbp"]}')
+            closed = None if is_open else opened + timedelta(days=3)
             add("task", add.patient_id, key, team, kind, "health_manager", "hypertension", "follow_up", None, False, due,
-                "open" if is_open else done, "" if is_open else "reached", opened, None if is_open else opened + timedelta(days=3),
-                None, None, 1, sealed)  # fmt: skip
+                "open" if is_open else done, "" if is_open else "reached", opened, closed,
+                None, None, 1, closed or opened, sealed)  # fmt: skip
 
     def _requests(self, add: _Adder, number: int, chance: Random) -> None:
         back = timedelta(minutes=chance.randrange(365 * YEARS * 24 * 60))

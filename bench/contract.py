@@ -33,12 +33,13 @@ CALLERS = {
     "coordinator": r" /api/v1/(patients|tasks|worklist|referrals|refills|stock|closures|holds|holidays|overview|sandbox|me)"
     + r"| /api/v1/(pathways|drafts|rollouts)|/contact-rules$",
     "manager": _CARE + r"| /api/v1/referrals/\{referral_id\}/reply|GET /api/v1/rollouts/\{rollout_id\}/patients",
-    "doctor": _CARE,
+    "doctor": _CARE + r"| /cds-services",
     "approver": r" /api/v1/(pathways/check|me)|/drafts/\{draft_id\}/(approve|send-back|publish)|GET /api/v1/pathways|" + _ROLLOUTS,
-    "supervisor": r"GET /api/v1/(overview|places|teams|stock|me)|" + _ROLLOUTS,
-    "administrator": r" /api/v1/(places|teams|keys|accounts|sessions|closures|holidays|clock|me)",
+    "supervisor": r"GET /api/v1/(hook-feedback|overview|places|teams|stock|me)|" + _ROLLOUTS,
+    "administrator": r" /api/v1/(hook-clients|advice-services|smart-clients|places|teams|keys|accounts|sessions)"
+    + r"| /api/v1/(closures|holidays|clock|me)",
     "auditor": r" /api/v1/(audit|me)",
-    "hospital-1": r" /api/v1/(referrals|me)|GET /api/v1/(closures|places)",
+    "hospital-1": r" /cds-services/| /api/v1/(referrals|me)|GET /api/v1/(closures|places)",
     "pharmacy-1": r" /api/v1/(refills|stock|me)|GET /api/v1/(closures|places)",
     "gateway": r" /api/v1/(sandbox|me)",
 }

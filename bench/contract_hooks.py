@@ -19,6 +19,8 @@ import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.hooks import HookContext
 
+from api.hooks.offered import SERVICES
+from api.models.cds import Asks
 from bench.contract import CALLERS, KNOWN, SOMEBODY
 from pathways.language import library
 
@@ -26,6 +28,7 @@ OFTEN = 7 / 8
 NOTHING = "nothing-of-the-kind"
 FOLLOWED = "hypertension"
 ASKED_AGAIN = 20  # requests, after which it is asked anew what there is
+ASKED_OF = {one.id: one.hook for one in SERVICES}
 READINGS = {"sbp": 128, "dbp": 78, "symptoms": [], "pregnant_or_lactating": False, "adr": False}
 PERSON = {
     "name": "王秀英", "sex": "female", "born": "1960-05-01", "language": "zh-Hans", "timezone": "Asia/Shanghai", "country": "",
@@ -94,6 +97,8 @@ class Leading:
     def _target(self, path: str, method: str) -> tuple[dict[str, str], str]:
         """What the request is about: names and ids of one thing, and its ETag."""
         known, pick = self.known, self._pick
+        if "{service_id}" in path:
+            return {"service_id": pick(sorted(ASKED_OF), NOTHING)}, ""
         if "{rollout_id}" in path:
             return self._rollout(path, method), ""
         if "{draft_id}" in path:
@@ -114,8 +119,8 @@ class Leading:
             last = re.search(r"/(died|withdraw|moved-away|move)$", path)  # who leaves is one of the last, the others stay
             patient, etag = pick(known["patients"][-2:] if last else known["patients"], [NOTHING] * 2)
             return {"patient_id": patient}, etag
-        if path.endswith("/contact-rules"):
-            place, etag = pick(known["contact_rules"], [NOTHING] * 2)
+        if (networks := path.rpartition("/")[2].replace("-", "_")) in ("contact_rules", "referral_limits"):
+            place, etag = pick(known[networks], [NOTHING] * 2)
             return {"place_id": place}, etag
         if "{place_id}" in path:
             own = [one for one in known["places"] if len(one[0]) > len("pharmacy-2")]
@@ -128,7 +133,14 @@ class Leading:
             name, version, _ = pick([one for one in named if one[2] or "{version}" in path], [NOTHING] * 3)
             now = next((one[1] for one in known["pathways"] if one[0] == name and one[2]), version)
             return {"name": name, "version": version}, f'"{now}"'
-        for what, field in (("teams", "team_id"), ("closures", "closure_id"), ("holds", "hold_id")):
+        for what, field in (
+            ("teams", "team_id"),
+            ("closures", "closure_id"),
+            ("holds", "hold_id"),
+            ("advice", "advice_id"),
+            ("webhooks", "webhook_id"),
+            ("smart_clients", "smart_client_id"),
+        ):
             if f"{{{field}}}" in path:
                 found, etag = pick(known[what], [NOTHING] * 2)
                 return {field: found}, etag
@@ -212,6 +224,8 @@ class Leading:
             body = {**body, **{name: value for name, value in PERSON.items() if name in body and chance.random() < 0.97}}
             body |= {"carer_name": "", "family": "", "given": "", "name": PERSON["name"], "readings": PERSON["readings"]}
             return body
+        if path == "/cds-services/{service_id}" and often:
+            return {**Asks.model_config["json_schema_extra"]["examples"][0], "hook": ASKED_OF.get(values["service_id"], NOTHING)}
         role, place = self._pick([("health_manager", "team-1"), ("clinic", "hospital-1"), ("supervisor", "network")], ("", ""))
         told: dict[str, Any] = {
             "at": self._moment(-2, 0), "key": values.get("key", ""), "care_team": self._pick(["team-1", "team-2"], ""),
@@ -226,6 +240,8 @@ class Leading:
         }  # fmt: skip
         if path.endswith("/contact-rules"):
             told |= {"opens": "08:30", "closes": "19:00", "spread_minutes": 60, "quiet_weekdays": ["sunday"], "quiet_dates": []}
+        if path.endswith("/referral-limits"):
+            told |= {"limits": {"urgent": {"requested": {"within": "6 hours", "remind": "2 hours"}}}}
         if path == "/api/v1/closures":
             told["place"] = self._pick(["hospital-2", "pharmacy-2"], "")
         if path.startswith("/api/v1/holds"):

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.rollouts import RolloutActivities
 from api.app import create_app
+from api.models.smart import SmartClientIn
 from bench.contract import COUNTED, KNOWN, SOMEBODY
 from bench.contract_parts import CheckedHere, MadeSeldom
 from pathways.language import library
@@ -28,6 +29,7 @@ from records.database import Database, migrate
 from records.drafts import OPEN, version_of
 from records.tables import (
     Account,
+    AdviceService,
     ApiKey,
     CareTeam,
     Closure,
@@ -41,9 +43,12 @@ from records.tables import (
     Patient,
     ReferralRow,
     RefillRow,
+    RequestLimits,
     Rollout,
     RolloutPatient,
+    SmartClient,
     TaskRow,
+    Webhook,
 )
 from tests.api.conftest import EMERGENCY, KEYS, Network, a_network
 from workflows.contract import RollOn
@@ -58,6 +63,7 @@ SPARE: list[tuple[str, dict[str, Any]]] = [  # to be changed and deleted; nobody
     *(("/closures", {"place": "hospital-2", "first": "2025-05-01", "last": f"2025-05-0{n}"}) for n in range(2, 5)),
     *(("/holds", {"place": "hospital-2", "first": "2025-05-01", "last": f"2025-05-0{n}", "action": "hold"}) for n in range(2, 5)),
     *(("/keys", {"name": f"spare {n}", "role": "clinic", "place": "hospital-2"}) for n in range(3)),
+    *(("/smart-clients", {**SmartClientIn.model_config["json_schema_extra"]["examples"][0], "name": str(n)}) for n in range(3)),
 ]
 FOLLOWED = "hypertension"
 LATEST = 30  # events, rollouts, forecasts that are told of
@@ -215,9 +221,16 @@ class Filled:
                     [one.network_id, f'"{one.version}"'] for one in await rows(ContactRulesRow, ContactRulesRow.changed)
                 ]
                 or [["network", '"0"']],
+                "referral_limits": [
+                    [one.network_id, f'"{one.version}"'] for one in await rows(RequestLimits, RequestLimits.changed)
+                ]
+                or [["network", '"0"']],
                 "teams": [[one.id, f'"{one.version}"'] for one in await rows(CareTeam, CareTeam.id)],
                 "closures": [[one.id, f'"{one.version}"'] for one in await rows(Closure, Closure.id)],
                 "holds": [[one.id, f'"{one.version}"'] for one in await rows(MessageHold, MessageHold.id)],
+                "advice": [[one.id, f'"{one.version}"'] for one in await rows(AdviceService, AdviceService.id)],
+                "webhooks": [[one.id, f'"{one.version}"'] for one in await rows(Webhook, Webhook.id)],
+                "smart_clients": [[one.id, f'"{one.version}"'] for one in await rows(SmartClient, SmartClient.id)],
                 "accounts": [[one.id, one.login, f'"{one.version}"'] for one in await rows(Account, Account.login)],
                 "keys": [one.id for one in keys if one.name not in KEYS],  # a run must not withdraw the keys that it asks with
                 "pathways": [

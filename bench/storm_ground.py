@@ -176,7 +176,7 @@ class Ground:
             except NotWoken:
                 self.say("Temporal did not answer; housekeeping wakes that patient later")
 
-        await in_bulk(one, patients, at_once=20)
+        await in_bulk(one, patients, at_once=100)
 
     # --- what is there
     def accepted(self) -> int:

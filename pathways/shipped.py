@@ -10,7 +10,7 @@ from pathlib import Path
 LIBRARY = Path(__file__).parent / "library"
 CO_MANAGED = ("hypertension", "type2_diabetes")  # what a network follows when nothing says otherwise
 RULES = ("medication_checks", "refill_rules")  # documents of the same language that nobody is enrolled on
-NOT_PATHWAYS = frozenset({*RULES, "wording", "medicines"})
+NOT_PATHWAYS = frozenset({*RULES, "wording", "medicines", "substitutes", "adherence_classes", "referral_limits"})
 
 
 def pathway_names() -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from records.tables import Account, ApiKey
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 12, 200
+NO_PASSWORD = ""  # of an account whose person signs in elsewhere: nothing matches it
 MOST_FAILURES = 10
 LOCKED_FOR = timedelta(minutes=15)
 SIGNED_IN_FOR = timedelta(hours=12)
@@ -64,14 +65,14 @@ class Passwords:
         return await self._in_a_thread(lambda: self.hasher.hash(_normal(password)))
 
     async def matches(self, stored: str | None, password: str) -> bool:
-        """Whether it is the password; for nobody's (None) it never is, and takes as long."""
+        """Whether it is the password; for nobody's (None), and of an account without (empty), it never is, and takes as long."""
         return await self._in_a_thread(lambda: self._matches(stored, password))
 
     def _matches(self, stored: str | None, password: str) -> bool:
-        if stored is None and not self._nobodys:
+        if not stored and not self._nobodys:
             self._nobodys.append(self.hasher.hash(uuid4().hex))
         try:
-            return self.hasher.verify(stored or self._nobodys[0], _normal(password)) and stored is not None
+            return self.hasher.verify(stored or self._nobodys[0], _normal(password)) and bool(stored)
         except (VerificationError, InvalidHashError):
             return False
 

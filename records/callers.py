@@ -22,7 +22,7 @@ from records.clock import system_time
 from records.pages import Page, behind, cursor
 from records.places import EVERYWHERE, Places, Subtree
 from records.scope import Scope, of_places, of_teams
-from records.tables import Account, ApiKey
+from records.tables import Account, ApiKey, HookClient, SmartClient
 
 OF_A_PLACE = frozenset({"clinic", "pharmacy"})  # they see what their place was asked, and no patient besides
 KEPT_FOR = 5.0  # seconds
@@ -32,7 +32,10 @@ USED_LATELY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``id``: of the key or, for a person, of the account; ``rights``: None for all of the role's, or some of them."""
+    """``id``: of the key or, for a person, of the account; ``rights``: None for all of the role's, or some of them.
+
+    ``scopes``: SMART scopes of a record system that signed in by a token: it uses /fhir, and nothing besides; None for all others.
+    """
 
     id: str
     name: str
@@ -41,6 +44,7 @@ class Caller:
     scope: Scope
     rights: frozenset[str] | None = None
     key_id: str = ""
+    scopes: frozenset[str] | None = None
 
 
 def hashed(key: str) -> str:
@@ -57,7 +61,7 @@ async def names_of(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:
     """By id of a key or an account: what it is called. Whoever has no name, or was never one of ours, is left out."""
     asked = sorted({id_ for id_ in ids if id_})
     found: dict[str, str] = {}
-    for table in (ApiKey, Account) if asked else ():
+    for table in (ApiKey, Account, SmartClient, HookClient) if asked else ():
         for id_, name in await session.execute(select(table.id, table.name).where(table.id.in_(asked), table.name != "")):
             found[id_] = name
     return found
@@ -106,7 +110,7 @@ class Keys:
             if account.disabled:
                 return None
             who, name, role, place = account.id, account.name or account.login, account.role, account.place
-        scope = await self._scope(role, place)
+        scope = await self.scope_of(role, place)
         rights = None if row.rights is None else frozenset(row.rights)
         return None if scope is None else Caller(who, name, role, place, scope, rights, row.id)
 
@@ -189,12 +193,19 @@ class Keys:
         """The key opens nothing from now on; its row stays."""
         row.revoked = row.revoked or self.now()
 
+    async def end_sign_in(self, key: str) -> None:
+        """Whoever signed in with an account and got ``key`` is signed out; a tool's key stays as it is."""
+        row = await self.session.get(ApiKey, hashed(key))
+        if row is not None and row.account_id is not None:
+            self.revoke(row)
+
     async def end_sign_ins(self, account_id: str, *, besides: str = "") -> None:
         """Everybody who is signed in with this account is signed out. ``besides``: the id of a token that stays."""
         tokens = update(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked.is_(None), ApiKey.id != besides)
         await self.session.execute(tokens.values(revoked=self.now()))
 
-    async def _scope(self, role: str, place: str) -> Scope | None:
+    async def scope_of(self, role: str, place: str) -> Scope | None:
+        """What ``role`` sees from ``place``; None where there is no such place."""
         if place == EVERYWHERE:
             return Scope(role, frozenset(), None) if role in OF_A_PLACE else Scope(role)
         beneath = await Places(self.session).beneath(place)

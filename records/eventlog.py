@@ -61,5 +61,10 @@ class EventLog:
         rows = await self.session.scalars(select(EventRow).where(EventRow.patient_id == self.patient.id).order_by(EventRow.seq))
         return [self._open(row) for row in rows]
 
+    async def of_kinds(self, *kinds: str) -> Sequence[AnyEvent]:
+        """The events of these kinds, in order; a kind is named as it is stored (``dispensed``)."""
+        theirs = select(EventRow).where(EventRow.patient_id == self.patient.id, EventRow.kind.in_(kinds))
+        return [self._open(row) for row in await self.session.scalars(theirs.order_by(EventRow.seq))]
+
     def _open(self, row: EventRow) -> AnyEvent:
         return load_event(self.person.open(f"event/{row.seq}", row.sealed))

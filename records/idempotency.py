@@ -31,3 +31,11 @@ async def request(session: AsyncSession, caller: str, key: str, fingerprint: str
     if known.fingerprint != fingerprint:
         raise UsedForSomethingElse
     return known, True
+
+
+async def known(session: AsyncSession, caller: str, key: str, fingerprint: str) -> Idempotency | None:
+    """What is remembered of this request, without remembering it. Raises UsedForSomethingElse."""
+    found = await session.get(Idempotency, (caller, sha256(key.encode()).hexdigest()))
+    if found is not None and found.fingerprint != fingerprint:
+        raise UsedForSomethingElse
+    return found

@@ -94,11 +94,11 @@ class PatientList:
         """What must be found, each in one of some ways of writing it."""
         digits = "".join(c for c in words if c.isdigit() or c == "+")
         if len(digits) >= 7:
-            return [("phone", [self.vault.token("phone", number) for number in sorted(await self._numbers(digits))])]
+            return [("phone", [self.vault.token("phone", number) for number in sorted(await self.numbers(digits))])]
         asked = [word for word in words.replace("-", " ").split() if any(True for _ in searchable(word))]
         return [("name", [self.vault.token("name", word)]) for word in asked]
 
-    async def _numbers(self, written: str) -> set[str]:
+    async def numbers(self, written: str) -> set[str]:
         """Every number that may be meant: as it is written, and as it is dialled where the network's care teams are."""
         if written.startswith("+"):
             return {written}

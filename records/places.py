@@ -26,9 +26,13 @@ from records.tables import (
     MessageHold,
     NetworkSupply,
     Organisation,
+    PlaceFeed,
     ReferralRow,
     RefillRow,
+    RequestLimits,
     Stock,
+    Webhook,
+    WebhookDelivery,
 )
 from records.vault import fold
 
@@ -188,10 +192,15 @@ class Places:
         return [f"{what}: {count}" for what, count in found.items() if count]
 
     async def remove(self, place: Organisation) -> None:
-        """Delete a place that nothing hangs on, with its closures, its stock, its holds and its rules of contact."""
+        """Delete a place that nothing hangs on, with its closures, its stock, its holds, its rules, its limits and its webhooks."""
+        hooks = select(Webhook.id).where(Webhook.place_id == place.id)
+        await self.session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id.in_(hooks)))
+        await self.session.execute(delete(Webhook).where(Webhook.place_id == place.id))
+        await self.session.execute(delete(PlaceFeed).where(PlaceFeed.place_id == place.id))
         await self.session.execute(delete(Closure).where(Closure.organisation_id == place.id))
         await self.session.execute(delete(Stock).where(Stock.pharmacy_id == place.id))
         await self.session.execute(delete(ContactRulesRow).where(ContactRulesRow.network_id == place.id))
+        await self.session.execute(delete(RequestLimits).where(RequestLimits.network_id == place.id))
         holds = (MessageHold.organisation_id == place.id) | (MessageHold.redirect_to == place.id)
         await self.session.execute(delete(MessageHold).where(holds))
         await self.session.execute(delete(NetworkSupply).where(NetworkSupply.network_id == place.id))

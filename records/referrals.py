@@ -19,22 +19,29 @@ Side = Literal["place", "team"]
 Kind = Literal["reason", "question", "reply", "report", "instructions"]
 
 #: Stages in which somebody still has the next word.
-OPEN = frozenset({"requested", "received", "more_asked", "accepted", "booked", "not_attended", "attended"})
-CLOSED = frozenset({"refused", "completed", "sent_back", "cancelled"})
+OPEN = frozenset({"requested", "received", "more_asked", "accepted", "booked", "not_attended", "attended", "in_progress"})
+CLOSED = frozenset({"refused", "completed", "sent_back", "cancelled", "aborted"})
+#: Where the place has begun: it is asked to stop, and says that it has.
+BEGUN = frozenset({"attended", "in_progress"})
+#: Where a place that was asked has said something of its own: it is not passed over any more.
+ANSWERED = (OPEN - {"requested", "received"}) | {"completed", "sent_back"}
 _ASKED = frozenset({"requested", "received", "accepted", "booked"})
 
 #: From which stages a referral may move to each stage. From ``more_asked`` it moves as from where it was when the place asked.
-#: A referral that is ``cancelled`` was taken back by us.
+#: A referral that is ``cancelled`` was taken back by us, which may be at any stage before those of ``BEGUN``; ``aborted`` is the
+#: place's answer to ours that it should stop (``abort_asked``).
 MOVES: Moves = {
     "received": frozenset({"requested"}),
-    "more_asked": _ASKED | {"not_attended", "attended"},
+    "more_asked": _ASKED | {"not_attended", *BEGUN},
     "accepted": frozenset({"requested", "received"}),
     "refused": frozenset({"requested", "received", "accepted"}),
     "booked": _ASKED | {"not_attended"},
     "attended": _ASKED | {"not_attended"},
     "not_attended": frozenset({"accepted", "booked"}),
-    "completed": _ASKED | {"attended"},
-    "sent_back": frozenset({"received", "accepted", "booked", "attended"}),
+    "in_progress": _ASKED | {"not_attended", "attended"},
+    "completed": _ASKED | BEGUN,
+    "sent_back": frozenset({"received", "accepted", "booked", *BEGUN}),
+    "aborted": BEGUN,
 }
 
 
@@ -54,7 +61,10 @@ def referrals(session: AsyncSession) -> Requests[ReferralRow]:
 
 
 def told(person: PersonVault, row: ReferralRow) -> dict[str, Any]:
-    """What the place was told, ``{pathway, row, inputs}``, and what came of it, ``{thread?, goes_on?}``."""
+    """What the place was told, ``{pathway, row, inputs, first_asked?}``, and what came of it, ``{thread?, goes_on?, cancelled?}``.
+
+    ``first_asked``: when the first of the places was asked; ``cancelled``: why it was taken back, a code.
+    """
     body: dict[str, Any] = person.open(f"referral/{row.key}", row.sealed)
     return body
 
@@ -77,8 +87,33 @@ def say(person: PersonVault, row: ReferralRow, line: Said) -> bool:
 
 def wait_for_reply(person: PersonVault, row: ReferralRow) -> None:
     """The place asked to know more: it goes on afterwards from where it is now; who asks has received."""
-    goes_on = "received" if row.stage == "requested" else row.stage
+    goes_on = row.goes_on = "received" if row.stage == "requested" else row.stage
     row.sealed = person.seal(f"referral/{row.key}", {**told(person, row), "goes_on": goes_on})
+
+
+def move(row: ReferralRow, stage: str, *, at: datetime) -> None:
+    """To ``stage``. Its age there begins, but not where the place only asks or is answered."""
+    if stage != "more_asked" and row.stage != "more_asked":
+        row.since = at
+    elif row.stage == "requested" or (row.stage == "more_asked" and stage != row.goes_on):
+        row.since = at  # who asks has received; who goes on without our reply has gone on
+    row.stage, row.changed = stage, at
+
+
+def take_back(person: PersonVault, row: ReferralRow, why: str, *, at: datetime) -> None:
+    """Cancel it, where the place has not begun; else ask the place to stop. ``why``: a code that the place is shown."""
+    body = {**told(person, row), "cancelled": why}
+    row.sealed = person.seal(f"referral/{row.key}", body)
+    if stands_at(body, row.stage) in BEGUN:
+        row.abort_asked, row.changed = row.abort_asked or at, at
+    else:
+        move(row, "cancelled", at=at)
+
+
+def attempt_of(row: ReferralRow) -> int:
+    """Which of the places that were asked this one is, from 1; 0 where its key does not say."""
+    last = row.key.rpartition("/")[2]
+    return int(last) if last.isdecimal() else 0
 
 
 def stands_at(body: dict[str, Any], stage: str) -> str:

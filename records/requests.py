@@ -69,4 +69,4 @@ def check_move(moves: Moves, was: str, stage: str) -> None:
 
 def etag(row: ReferralRow | RefillRow) -> str:
     """Changes whenever the request moves or something is said about it."""
-    return f'"{row.stage}.{row.changed.isoformat()}"'
+    return f'"{row.version}"'

@@ -84,10 +84,10 @@ class Tasks:
         task = await self.session.get(TaskRow, (patient_id, key), with_for_update=hold or None)
         return task if task is not None and scope.covers_team(task.care_team_id) else None
 
-    async def hand_to(self, team: str, *, patient_id: str) -> None:
+    async def hand_to(self, team: str, *, patient_id: str, at: datetime) -> None:
         """The open tasks of a patient who has moved are the new team's; nobody there has claimed them."""
         of_patient = update(TaskRow).where(TaskRow.patient_id == patient_id, TaskRow.status == "open")
-        await self.session.execute(of_patient.values(care_team_id=team, claimed_by=None, version=TaskRow.version + 1))
+        await self.session.execute(of_patient.values(care_team_id=team, claimed_by=None, changed=at, version=TaskRow.version + 1))
 
     async def names(self, ids: Iterable[str]) -> Mapping[str, str]:
         """What the keys and accounts with these ids are called."""
@@ -107,21 +107,21 @@ def ready(on: date, *, ahead: date) -> Any:
     )
 
 
-def edited(task: TaskRow) -> None:
+def edited(task: TaskRow, *, at: datetime) -> None:
     """The task was changed: whoever read it before has read something else."""
-    task.version += 1
+    task.version, task.changed = task.version + 1, at
 
 
 def finish(task: TaskRow, outcome: str, *, at: datetime) -> None:
     """Somebody did it."""
     task.status, task.outcome, task.closed = "done", outcome, at
-    edited(task)
+    edited(task, at=at)
 
 
 def not_needed(task: TaskRow, why: str, *, at: datetime) -> None:
     """Nobody needs to do it any more."""
     task.status, task.outcome, task.closed = "not_needed", why, at
-    edited(task)
+    edited(task, at=at)
 
 
 def sealed_in(task: TaskRow, person: PersonVault) -> dict[str, Any]:

@@ -66,6 +66,11 @@ class PersonVault:
         """The JSON value. Raises WrongKey."""
         return json.loads(self.open_bytes(purpose, sealed))
 
+    def code(self, purpose: str, digits: int = 6) -> str:
+        """Digits that nobody can work out without this person's key; always the same for one ``purpose``."""
+        digest = hmac.digest(self.key, b"code/" + self._bound(purpose), "sha256")
+        return str(int.from_bytes(digest, "big") % 10**digits).zfill(digits)
+
     def _bound(self, purpose: str) -> bytes:
         return f"{self.patient_id}/{purpose}".encode()
 
@@ -105,6 +110,10 @@ class Vault:
     def derive(self, purpose: str, length: int = 32) -> bytes:
         """A key for another purpose (the search index, Temporal's payloads)."""
         return HKDF(SHA256(), length, salt=None, info=f"cairn/{purpose}".encode()).derive(self.master)
+
+    def keeper(self, purpose: str) -> PersonVault:
+        """Seals what is the installation's own, such as the secrets it shares with others."""
+        return PersonVault(purpose, self.derive(f"own/{purpose}"))
 
     def new_person(self, patient_id: str) -> tuple[PersonVault, bytes]:
         """A fresh key for a person, and its wrapped form to store."""

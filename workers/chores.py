@@ -22,11 +22,14 @@ from activities.prices import Prices
 from activities.rollouts import RolloutDoor
 from activities.seeing.counting import count_waiting
 from activities.waking import Waker
+from activities.webhooks.door import PushDoor
 from records.audit import AuditLog, verify
 from records.clock import system_time
 from records.figures import TeamFigures, keep
+from records.hooks import HookCards
 from records.lease import Lease
 from records.rollouts import Rollouts
+from records.smart import forget_used
 from records.tables import ApiKey, Idempotency, JobRow
 from records.usage import UsageCounts
 from workers.keeping import LEASE, Job, Keeper
@@ -42,6 +45,7 @@ COUNTED_ANEW = 5  # days
 ONCE_AN_HOUR = 10  # minutes from its beginning in which whole days are compared too
 
 EVERY = {
+    "push": timedelta(seconds=2),
     "wake": timedelta(seconds=5),
     "count": timedelta(seconds=15),
     "doubts": timedelta(minutes=1),
@@ -83,6 +87,10 @@ class Chores:
     def keeper(self) -> Keeper:
         """Runs them while it holds the lease."""
         return Keeper(Lease(self.parts.database, LEASE), self.jobs(), self.parts.seeing)
+
+    async def push(self) -> str:
+        """Begin the pushing to every receiver for which something is due."""
+        return f"begun {await PushDoor(self.parts.database, self.parts.clock, self.client).begin()}"
 
     async def wake(self) -> str:
         """Wake everybody with an event untaken or a moment that has come and gone."""
@@ -158,7 +166,8 @@ class Chores:
     async def expire(self) -> str:
         """Let a person read what a shared phone did not tell us the owner of.
 
-        Forget used idempotency keys and the tokens of those who signed in long ago; API keys stay, to be accounted for.
+        Forget used idempotency keys and assertions, and the tokens of those who signed in long ago; API keys stay, to be accounted
+        for.
         """
         await Conversations(self.parts.database, self.parts.vault, self.parts.clock, None).give_up()
         now = system_time()
@@ -166,6 +175,8 @@ class Chores:
             await session.execute(delete(Idempotency).where(Idempotency.at < now - KEPT_IDEMPOTENCY))
             over = ApiKey.account_id.is_not(None) & (ApiKey.expires < now - KEPT_SESSIONS)
             await session.execute(delete(ApiKey).where(over))
+            await forget_used(session, now)
+            await HookCards(session).forget(await self.parts.clock.now(session))
         return "done"
 
     async def integrity(self) -> str:

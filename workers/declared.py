@@ -115,6 +115,14 @@ SETTINGS = (
     Setting("CAIRN_API_PORT", "its port", "port", "8733"),
     Setting("CAIRN_PUBLIC_URL", "our address as Twilio and other callers reach it, for signed webhooks"),
     Setting(
+        "CAIRN_WEBHOOK_HOSTS",
+        "hosts inside your own network, or without TLS, that changes may be pushed to and keys fetched from: a.example, *.local",
+    ),
+    Setting(
+        "CAIRN_CDS_ORIGINS",
+        "addresses whose pages may call the CDS Hooks services from a browser (CORS): https://ehr.example, with commas between",
+    ),
+    Setting(
         "CAIRN_TRUST_FORWARDED",
         "without CAIRN_PUBLIC_URL: believe the X-Forwarded-Proto and X-Forwarded-Host of your own proxy",
         "flag",
@@ -159,6 +167,20 @@ SETTINGS = (
         shown="none: they are in the API, the log and the metrics",
     ),
     Setting("CAIRN_ALERT_SECRET", "the secret that its posts are signed with", secret=True),
+    Setting(
+        "CAIRN_OIDC_ISSUER",
+        "the OpenID provider at which people sign in to the console, exactly as it calls itself: `https://id.example`",
+        shown="none: local accounts and keys alone",
+    ),
+    Setting("CAIRN_OIDC_CLIENT_ID", "what this installation is called there"),
+    Setting("CAIRN_OIDC_CLIENT_SECRET", "its secret there, where it has one", secret=True),
+    Setting("CAIRN_OIDC_NAME", "the provider's name on the sign-in page", shown="its host"),
+    Setting(
+        "CAIRN_OIDC_LINK_BY_EMAIL",
+        "a first sign-in whose e-mail the provider has verified is linked to the account that has it as its login",
+        "flag",
+        "false",
+    ),
     Setting("CAIRN_METRICS_HOST", "where each process serves its metrics", default="127.0.0.1"),
     Setting("CAIRN_METRICS_PORT", "their port", "port", "0", shown="`0`: none are served"),
     Setting("CAIRN_OTLP_ENDPOINT", "where traces go (OTLP over HTTP)", shown="none: nothing is traced"),

@@ -27,7 +27,7 @@ from records.vault import WrongKey
 from workers.chores import BACKUP, EVERY
 from workers.keeping import LEASE
 from workers.parts import Parts
-from workflows.contract import PATIENTS_QUEUE, QUEUES
+from workflows.contract import PATIENTS_QUEUE, QUEUES, WEBHOOKS_QUEUE
 
 LATE = timedelta(minutes=5)
 SKEW = timedelta(seconds=5)
@@ -207,7 +207,7 @@ class Doctor:
             else:
                 yield f"Temporal does not answer ({refused.status.name})", "docs/runbooks.md#temporal-unreachable"
             return
-        for queue in (PATIENTS_QUEUE, *QUEUES.values()):
+        for queue in (PATIENTS_QUEUE, *QUEUES.values(), WEBHOOKS_QUEUE):
             kind = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW if queue == PATIENTS_QUEUE else TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
             asked = DescribeTaskQueueRequest(namespace=namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind)
             told = await service.describe_task_queue(asked, timeout=WITHIN)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
+import httpx
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
+from activities.advice import AdviceActivities
 from activities.channels.port import Channel
 from activities.channels.registry import Channels
 from activities.enrolment import Enrolments
@@ -24,6 +27,10 @@ from activities.rollouts import RolloutActivities
 from activities.seeing import Seeing
 from activities.steps import Engine, StepActivities
 from activities.waking import Waker
+from activities.webhooks.pushing import PushActivities
+from activities.webhooks.reaching import WITHIN, Reaching
+from api.fhir.notifying import Notifying
+from api.parts import ApiParts
 from pathways.language import library
 from pathways.shipped import CO_MANAGED
 from records.clock import Clock
@@ -32,12 +39,14 @@ from records.tables import PathwayVersion
 from records.vault import Vault
 from workers.channels import opened
 from workers.settings import Settings
-from workflows.contract import PATIENTS_QUEUE, QUEUES
+from workflows.contract import PATIENTS_QUEUE, QUEUES, WEBHOOKS_QUEUE
 from workflows.patient import PatientWorkflow
+from workflows.push import PushWorkflow
 from workflows.rollout import RolloutWorkflow
 
-ALL_QUEUES = (PATIENTS_QUEUE, *QUEUES.values())
+ALL_QUEUES = (PATIENTS_QUEUE, *QUEUES.values(), WEBHOOKS_QUEUE)
 FINISHES_WITHIN = timedelta(seconds=3)  # activities that run when a worker stops; what is cut off is run again elsewhere
+PUSHED_AT_ONCE = 200  # receivers; a slow one holds one place
 STICKY = timedelta(seconds=4)  # after a worker was killed, the first touch of a patient waits this long
 
 
@@ -85,6 +94,26 @@ class Parts:
     def rollouts(self, client: Client) -> RolloutActivities:
         return RolloutActivities(self.database, self.vault, self.plans, self.clock, Waker(client), self.seeing)
 
+    @cached_property
+    def pushing(self) -> PushActivities:
+        """Pushing to whoever asked for the changes of a place; its connections are this process's."""
+        http = httpx.AsyncClient(timeout=WITHIN, trust_env=False, limits=httpx.Limits(max_connections=None))
+        reaching = Reaching(http, self.settings.webhook_hosts)
+        api = ApiParts(
+            database=self.database,
+            vault=self.vault,
+            clock=self.clock,
+            plans=self.plans,
+            events=self.events,
+            enrolments=self.enrolments,
+            waker=None,
+            housekeeping=None,
+            channels=self.channels,
+            public_url=self.settings.public_url,
+        )
+        url = self.settings.public_url
+        return PushActivities(self.database, self.vault, self.clock, reaching, url, self.seeing, Notifying(api))
+
     def workers(
         self,
         client: Client,
@@ -102,9 +131,11 @@ class Parts:
             self.database, self.vault, self.plans, self.clock, self.channels, self.seeing, self.settings.sms_per_second
         )
         rollouts = self.rollouts(client)
+        hosts = self.settings.webhook_hosts
+        advice = AdviceActivities(self.database, self.vault, self.clock, self.plans, hosts, seeing=self.seeing)
         served: dict[str, dict[str, Any]] = {
             PATIENTS_QUEUE: {
-                "workflows": [PatientWorkflow, RolloutWorkflow],
+                "workflows": [PatientWorkflow, RolloutWorkflow, PushWorkflow],
                 "activities": [steps.take_step, places.give_up_delivery, rollouts.roll_on],
                 "workflow_runner": UnsandboxedWorkflowRunner(),
                 "max_cached_workflows": 2000,
@@ -116,7 +147,10 @@ class Parts:
             },
             QUEUES["referral"]: {"activities": [places.deliver_referral]},
             QUEUES["refill"]: {"activities": [places.deliver_refill]},
+            QUEUES["advice"]: {"activities": [advice.deliver_advice]},
         }
+        if WEBHOOKS_QUEUE in queues:
+            served[WEBHOOKS_QUEUE] = {"activities": [self.pushing.push], "max_concurrent_activities": PUSHED_AT_ONCE}
         return [
             Worker(
                 client,
@@ -131,6 +165,8 @@ class Parts:
 
     async def close(self) -> None:
         await self.channels.aclose()
+        if "pushing" in self.__dict__:
+            await self.pushing.reaching.http.aclose()
         await self.database.close()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pathways.shipped import CO_MANAGED, pathway_names
 from workers.channels import options_of, order_of
@@ -52,8 +54,21 @@ class Settings:
     log_level: str = "info"
     four_eyes: bool = True
     co_managed: tuple[str, ...] = CO_MANAGED
+    webhook_hosts: tuple[str, ...] = ()
+    cds_origins: tuple[str, ...] = ()
     alert_webhook: str = ""
     alert_secret: str = field(default="", repr=False)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_name: str = ""
+    oidc_link_by_email: bool = False
+
+    @property
+    def key_hosts(self) -> tuple[str, ...]:
+        """Hosts inside our own network, or without TLS, that keys may be fetched from: the operator's own issuer is one."""
+        host = urlsplit(self.oidc_issuer).hostname
+        return self.webhook_hosts if host is None else (*self.webhook_hosts, host)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: str = "") -> Settings:
@@ -97,9 +112,25 @@ class Settings:
             log_level=text("CAIRN_LOG_LEVEL"),
             four_eyes=FLAGS[text("CAIRN_FOUR_EYES").lower()],
             co_managed=_co_managed(text("CAIRN_CO_MANAGED")),
+            webhook_hosts=tuple(one.strip().lower() for one in text("CAIRN_WEBHOOK_HOSTS").split(",") if one.strip()),
+            cds_origins=_origins(text("CAIRN_CDS_ORIGINS")),
             alert_webhook=text("CAIRN_ALERT_WEBHOOK"),
             alert_secret=text("CAIRN_ALERT_SECRET"),
+            oidc_issuer=text("CAIRN_OIDC_ISSUER"),
+            oidc_client_id=text("CAIRN_OIDC_CLIENT_ID"),
+            oidc_client_secret=text("CAIRN_OIDC_CLIENT_SECRET"),
+            oidc_name=text("CAIRN_OIDC_NAME"),
+            oidc_link_by_email=FLAGS[text("CAIRN_OIDC_LINK_BY_EMAIL").lower()],
         )
+
+
+def _origins(written: str) -> tuple[str, ...]:
+    """Origins as browsers send them. Raises BadSetting."""
+    found = tuple(one.strip().rstrip("/").lower() for one in written.split(",") if one.strip())
+    for one in found:
+        if re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", one) is None:
+            raise BadSetting(f"CAIRN_CDS_ORIGINS names {one!r}, which is no origin; use addresses such as https://ehr.example")
+    return found
 
 
 def _co_managed(written: str) -> tuple[str, ...]:
@@ -129,6 +160,10 @@ def _checked(settings: Settings) -> Settings:
         raise BadSetting("CAIRN_TEMPORAL_API_KEY and CAIRN_TEMPORAL_TLS_CERT are both set; Temporal takes one of them")
     if not address and (settings.temporal_api_key or settings.temporal_tls_cert or settings.temporal_tls):
         raise BadSetting("CAIRN_TEMPORAL_TLS and API keys are for a cluster; set CAIRN_TEMPORAL_ADDRESS to its host:port")
+    if settings.oidc_issuer and not _names_an_issuer(settings.oidc_issuer):
+        raise BadSetting(f"CAIRN_OIDC_ISSUER is {settings.oidc_issuer!r}; use the provider's address, such as https://id.example")
+    if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):
+        raise BadSetting("CAIRN_OIDC_ISSUER and CAIRN_OIDC_CLIENT_ID go together; set both, or neither for local accounts alone")
     for name, url in (
         ("CAIRN_PUBLIC_URL", settings.public_url),
         ("CAIRN_OTLP_ENDPOINT", settings.otlp_endpoint),
@@ -137,3 +172,13 @@ def _checked(settings: Settings) -> Settings:
         if url and not url.startswith(("http://", "https://")):
             raise BadSetting(f"{name} is {url!r}; use an address that begins with https:// or http://")
     return settings
+
+
+def _names_an_issuer(url: str) -> bool:
+    """Whether it is an address of an OpenID provider: with TLS, but for one on this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    loopback = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(parts.hostname) and not parts.query and not parts.fragment and (parts.scheme == "https" or loopback)

@@ -19,9 +19,11 @@ from temporalio.client import Client
 
 from activities.channels.phones import Phones
 from activities.housekeeping import Housekeeping
+from activities.keysets import KeySets
 from activities.rollouts import RolloutDoor
 from activities.waking import Waker
 from api.app import ApiParts, create_app
+from api.oidc.provider import OpenIdProvider
 from records.database import DatabaseNotReady, check_ready, migrate
 from records.tables import ApiKey, CareTeam, Organisation
 from workers.chores import Chores
@@ -138,6 +140,18 @@ def _address_known(settings: Settings, address: str) -> Iterator[None]:
         file.unlink(missing_ok=True)
 
 
+def _openid(settings: Settings) -> OpenIdProvider | None:
+    if not settings.oidc_issuer:
+        return None
+    return OpenIdProvider(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret,
+        settings.oidc_name,
+        settings.oidc_link_by_email,
+    )
+
+
 def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | None, phones: Phones | None = None) -> ApiParts:
     """What the API is made of."""
     return ApiParts(
@@ -152,6 +166,10 @@ def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | 
         channels=parts.channels,
         public_url=parts.settings.public_url,
         trust_forwarded=parts.settings.trust_forwarded,
+        webhook_hosts=parts.settings.webhook_hosts,
+        cds_origins=parts.settings.cds_origins,
+        keysets=KeySets(parts.settings.key_hosts),
+        openid=_openid(parts.settings),
         four_eyes=parts.settings.four_eyes,
         rollouts=RolloutDoor(client) if client is not None else None,
         seeing=parts.seeing,

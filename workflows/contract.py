@@ -14,14 +14,18 @@ SETTLE = "settle"
 STORY = "story"
 
 TAKE_STEP = "take_step"
-DELIVER = {"message": "deliver_message", "referral": "deliver_referral", "refill": "deliver_refill"}
+DELIVER = {"message": "deliver_message", "referral": "deliver_referral", "refill": "deliver_refill", "advice": "deliver_advice"}
 GIVE_UP = "give_up_delivery"
 
 ROLLOUT = "Rollout"
 ROLL_ON = "roll_on"
 
+PUSHING = "Pushing"
+PUSH = "push_changes"
+
 PATIENTS_QUEUE = "patients"
-QUEUES = {"message": "messages", "referral": "referrals", "refill": "refills"}
+WEBHOOKS_QUEUE = "webhooks"
+QUEUES = {"message": "messages", "referral": "referrals", "refill": "refills", "advice": "advice"}
 
 
 def patient_workflow_id(patient: str) -> str:
@@ -32,6 +36,11 @@ def patient_workflow_id(patient: str) -> str:
 def rollout_workflow_id(rollout: str) -> str:
     """``rollout/<id>``: the workflow that moves patients to a version."""
     return f"rollout/{rollout}"
+
+
+def push_workflow_id(webhook: str) -> str:
+    """``push/<id>``: the workflow that pushes to a receiver."""
+    return f"push/{webhook}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Handover:
-    """A delivery that was planned. ``kind``: message, referral, refill; ``urgent`` goes first.
+    """A delivery that was planned. ``kind``: message, referral, refill, advice; ``urgent`` goes first.
 
     ``priority``: 1 to 5, the lowest goes first; 0 (in histories from before it): as ``urgent`` says.
     """
@@ -139,3 +148,18 @@ class RolledOn:
     wait_s: float = 0.0
     looked_at: int = 0
     summary: str = ""
+
+
+@dataclass(frozen=True)
+class Push:
+    """Push what is due for ``webhook``."""
+
+    webhook: str
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What came of it. ``more``: time was up before everything that is due was pushed."""
+
+    taken: int = 0
+    more: bool = False

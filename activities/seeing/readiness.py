@@ -53,7 +53,8 @@ class Ready:
         clock = asyncio.get_running_loop().time
         async with self._turn:
             if self._last is None or clock() - self._last[0] >= KEPT:
-                self._last = (clock(), await self._look())
+                told = await self._look()
+                self._last = (clock(), told)  # from when it is known: what is slow to answer is asked no more often for it
             return self._last[1]
 
     async def _look(self) -> Readiness:

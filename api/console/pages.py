@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import problems
 from api.console.render import html
-from api.depends import Allowed, Language, Parts, Session, caller_of, now_of
+from api.depends import Allowed, Language, Parts, Session, caller_of, now_of, parts_of
 from api.parts import ApiParts
 from api.problems import Problem, not_found
 from api.routes.messages import opened, timeline_line
@@ -29,7 +29,7 @@ from api.routes.worklist import worklist
 from api.showing.patients import Showing, brief
 from api.showing.tasks import show_tasks
 from pathways.engine import calendar
-from records.callers import Caller
+from records.callers import Caller, Keys
 from records.messages import Messages
 from records.patient_list import PatientList
 from records.patients import Patients
@@ -40,6 +40,8 @@ from records.worklist import Worklist
 COOKIE = "cairn_key"
 A_WORKING_DAY = 12 * 3600  # seconds that a sign-in lasts
 LINES = 300
+
+MACHINES = ("/api/", "/cds-services", "/auth/", "/fhir")  # what is asked for there is answered as a problem, never as a page
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,10 +65,10 @@ def handle(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, problem: Problem) -> Response:
-        if request.url.path.startswith("/api/"):
+        if request.url.path.startswith(MACHINES):
             return problems.answer(problem.status, problem.detail, problem.faults)
         template = "sign_in.html" if problem.status == 401 else "problem.html"
-        return html(template, status=problem.status, detail=problem.detail)
+        return html(template, status=problem.status, detail=problem.detail, provider=parts_of(request).openid)
 
     @app.get("/", include_in_schema=False)
     async def sign_in_or_work(request: Request, parts: Parts, key: str | None = None) -> Response:
@@ -86,9 +88,14 @@ def handle(app: FastAPI) -> None:
 
 
 @router.get("/sign-out")
-async def sign_out() -> Response:
-    """The cookie is forgotten."""
-    response = html("sign_in.html", status=200, detail="You are signed out.")
+async def sign_out(request: Request, parts: Parts) -> Response:
+    """The cookie is forgotten, and whoever signed in with an account is so no more; a key is a tool's, and stays."""
+    key = request.cookies.get(COOKIE, "")
+    if key:
+        async with parts.database.begin() as session:
+            await Keys(session).end_sign_in(key)
+        parts.keys.forget()
+    response = html("sign_in.html", status=200, detail="You are signed out.", provider=parts.openid)
     response.delete_cookie(COOKIE)
     return response
 

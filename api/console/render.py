@@ -27,7 +27,7 @@ POLICY = "default-src 'none'; style-src '{style}'; form-action 'self'; base-uri 
 
 def html(template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
     """The page."""
-    text = _environment().get_template(template).render({"caller": None, "language": "en"} | shown)
+    text = _environment().get_template(template).render({"caller": None, "language": "en", "provider": None} | shown)
     style = b64encode(sha256(_stylesheet().encode()).digest()).decode()
     return HTMLResponse(text, status, {"Content-Security-Policy": POLICY.format(style=f"sha256-{style}")})
 

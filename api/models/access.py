@@ -78,13 +78,14 @@ class AccountChange(Model, json_schema_extra=example(name="Zhou Min", role="heal
 
 
 class AccountIn(Model, json_schema_extra=example(**ZHOU, password="four words nobody guesses")):
-    """A new account. The login is compared without regard to case."""
+    """A new account. The login is compared without regard to case. Without ``password`` nobody signs in with one: its person comes
+    from an OpenID provider."""
 
     login: Login
     name: Annotated[str, Field(max_length=100)] = ""
     role: Role
     place: Where
-    password: Password
+    password: Password | None = None
 
 
 class AccountOut(

@@ -33,7 +33,18 @@ _SERVICE = {
     "confirmed": True,
     "last": "2025-02-17",
 }
-_SUPPLY = {"medicine": "amlodipine", "ends": "2025-03-21", "stage": "requested"}
+_SUPPLY = {"medicine": "amlodipine", "ends": "2025-03-21", "stage": "requested", "instead_of": None}
+_KEPT = {
+    "of": "class",
+    "name": "calcium_channel_blockers",
+    "title": "calcium channel blockers",
+    "first": "2024-12-01",
+    "last": "2025-03-16",
+    "covered_days": 100,
+    "period_days": 106,
+    "pdc": 0.9434,
+    "adherent": True,
+}
 _REFERRAL = {"key": "referral/hypertension#1", "urgency": "emergency", "stage": "booked", "day": "2025-03-06"}
 _MATCH = {"pathway": "hypertension", "matched": True, "why": "age 66, hypertension in conditions"}
 
@@ -76,11 +87,29 @@ class ServiceOut(Model, json_schema_extra=example(**_SERVICE)):
 
 
 class SupplyOut(Model, json_schema_extra=example(**_SUPPLY)):
-    """Medicine at home. ``ends``: the last day with medicine. ``stage``: of the open refill request, or empty."""
+    """Medicine at home. ``ends``: the last day with medicine. ``stage``: of the open refill request, ``held`` where the checks of
+    medicines hold it, or empty. ``instead_of``: the medicine in whose place a doctor approved this one.
+    """
 
     medicine: str
     ends: date
     stage: str
+    instead_of: str | None
+
+
+class AdherenceOut(Model, json_schema_extra=example(**_KEPT)):
+    """On how many days of at most a year the medicine, or any of the class, was at hand. ``adherent``: None with fewer than two
+    fills or ninety-one days."""
+
+    of: Literal["medicine", "class"]
+    name: str
+    title: str
+    first: date
+    last: date
+    covered_days: int
+    period_days: int
+    pdc: float
+    adherent: bool | None
 
 
 class OpenReferral(Model, json_schema_extra=example(**_REFERRAL)):
@@ -106,6 +135,7 @@ class PatientDetail(
         carer_phone="+8613800000010",
         services=[_SERVICE],
         supplies=[_SUPPLY],
+        adherence=[_KEPT],
         referrals=[_REFERRAL],
         readings={"sbp": {"value": 152, "on": "2025-02-17"}},
     ),
@@ -115,6 +145,7 @@ class PatientDetail(
     carer_phone: str | None
     services: list[ServiceOut]
     supplies: list[SupplyOut]
+    adherence: list[AdherenceOut]
     referrals: list[OpenReferral]
     readings: dict[str, KnownOut]
 

@@ -12,12 +12,20 @@ from api.models.base import Model, Moment, example, page_of
 PlaceId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Kind = Literal["network", "centre", "station", "hospital", "pharmacy"]
+Address = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Phone = Annotated[str, Field(max_length=40, pattern=r"^[0-9 +()/-]*$")]
 CalendarName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,60}$")]
 Rank = Annotated[int, Field(ge=0, le=1_000_000)]
 Next = Annotated[str | None, Field(description="give it as `after` for the next page")]
 
-CENTRE = {"name": "Xianshuigu Centre", "parent": "network", "rank": 0, "phone": "022-2855 0100", "calendar": "CN"}
+CENTRE = {
+    "name": "Xianshuigu Centre",
+    "parent": "network",
+    "rank": 0,
+    "phone": "022-2855 0100",
+    "address": "1 Station Road",
+    "calendar": "CN",
+}
 TEAM = {
     "organisation": "centre-1",
     "name": "Team 1",
@@ -32,12 +40,13 @@ LACKED = {"medicine": "amlodipine", "available": False, "until": "2025-03-10"}
 
 class PlaceChange(Model, json_schema_extra=example(**CENTRE)):
     """Everything of a place but its id and kind, which stay. ``rank``: its turn when places are asked; ``calendar``: whose holidays
-    it keeps, empty for its parent's."""
+    it keeps, empty for its parent's; ``address``: as a patient is told it who is to go there."""
 
     name: Label
     parent: PlaceId | None = None
     rank: Rank = 0
     phone: Phone = ""
+    address: Address = ""
     calendar: CalendarName = ""
 
 
@@ -59,6 +68,7 @@ class PlaceOut(Model, json_schema_extra=example(id="centre-1", kind="centre", ne
     network: str
     rank: int
     phone: str
+    address: str
     calendar: str
     version: int
 

@@ -1,4 +1,4 @@
-"""Referrals and refill requests, as the places that are asked and the care teams that ask give and take them."""
+"""Referrals, as the places that are asked and the care teams that ask give and take them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.models.base import Happened, Model, Moment, example
+from api.models.base import Happened, Model, Moment, Written, example
 
 Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 LongWords = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
@@ -22,6 +22,11 @@ _REFERRAL = {
     "stage": "sent_back",
     "asked": "2025-03-04T01:30:00Z",
     "changed": "2025-03-07T08:00:00Z",
+    "since": "2025-03-07T08:00:00Z",
+    "first_asked": "2025-03-04T01:30:00Z",
+    "reminded": None,
+    "abort_asked": None,
+    "cancelled": None,
     "day": "2025-03-06",
     "place": "hospital-1",
     "summary": {
@@ -29,6 +34,7 @@ _REFERRAL = {
         "row": "HTN-E1",
         "inputs": {"sbp": 192, "dbp": 112},
         "because": "emergency value or danger sign",
+        "cites": "National Basic Public Health Service Specification, 3rd edition (2017)",
     },
     "reason": "no bed before Thursday",
     "report": "Seen and treated.",
@@ -36,17 +42,14 @@ _REFERRAL = {
     "thread": [_QUESTION, _ANSWER],
     "moves": [],
 }
-_REFILL = {
-    "id": "77c0d2",
-    "patient": {"id": "9f0c1d2e", "name": "Zhang Wei", "phone": "+8613800000009"},
-    "medicine": "amlodipine",
-    "stage": "refused",
-    "asked": "2025-03-16T01:00:00Z",
-    "changed": "2025-03-16T03:30:00Z",
-    "runs_out": "2025-03-22",
-    "pharmacy": "pharmacy-1",
-    "reason": "the prescription has ended",
-    "moves": [],
+_READING = {"name": "sbp", "label": "systolic pressure", "value": 192, "unit": "mm[Hg]", "on": "2025-03-04"}
+_TEAM = {"id": "team-1", "name": "Team 1", "place": "Xianshuigu Centre", "phone": "022-2855 0100"}
+_RECORD = {
+    "tag": "red",
+    "conditions": ["hypertension"],
+    "readings": [_READING],
+    "medicines": [{"medicine": "amlodipine", "ends": "2025-03-21"}],
+    "care_team": _TEAM,
 }
 
 
@@ -61,12 +64,13 @@ class ReferredPerson(Model, json_schema_extra=example(**_ZHANG)):
 
 
 class ReferralSummary(Model, json_schema_extra=example(**_REFERRAL["summary"])):
-    """Why: the pathway's row, what it read (in the readings' own units), and what it says."""
+    """Why: the pathway's row, what it read (in the readings' own units), what it says, and what it cites."""
 
     pathway: str
     row: str
     inputs: dict[str, Any]
     because: str
+    cites: str | None
 
 
 class SaidOut(Model, json_schema_extra=example(**_QUESTION)):
@@ -81,6 +85,9 @@ class SaidOut(Model, json_schema_extra=example(**_QUESTION)):
 class ReferralOut(Model, json_schema_extra=example(**_REFERRAL)):
     """A referral. ``thread``: all that was said, oldest first; ``reason``, ``report``, ``instructions``: the last of each.
 
+    ``since``: when it came to its stage, whatever was asked, replied or added there; ``first_asked``: when the first of all places
+    was asked; ``reminded``: when this one was last reminded. ``cancelled``: why we took it back, a code (not_answered: it lies
+    before another place now); ``abort_asked``: when we asked the place to stop what it has begun.
     ``moves``: the stages that it could become from here.
     """
 
@@ -90,6 +97,11 @@ class ReferralOut(Model, json_schema_extra=example(**_REFERRAL)):
     stage: str
     asked: Moment
     changed: Moment
+    since: Moment
+    first_asked: Moment
+    reminded: Moment | None
+    abort_asked: Moment | None
+    cancelled: str | None
     day: date | None
     place: str
     summary: ReferralSummary
@@ -98,6 +110,50 @@ class ReferralOut(Model, json_schema_extra=example(**_REFERRAL)):
     instructions: str | None
     thread: list[SaidOut]
     moves: list[str]
+
+
+class ReadingKnown(Model, json_schema_extra=example(**_READING)):
+    """The last value known, and its day."""
+
+    name: str
+    label: str
+    value: Any
+    unit: str | None
+    on: date
+
+
+class MedicineKnown(Model, json_schema_extra=example(medicine="amlodipine", ends="2025-03-21")):
+    """``ends``: the last day with medicine at home."""
+
+    medicine: str
+    ends: date
+
+
+class TeamKnown(Model, json_schema_extra=example(**_TEAM)):
+    """Who refers, and where they are reached."""
+
+    id: str
+    name: str
+    place: str
+    phone: str
+
+
+class ReferralRecord(Model, json_schema_extra=example(**_RECORD)):
+    """What the receiving side should know: the risk tag, conditions, medicines at home, and of the readings those that the pathway
+    knows. Allergies are not kept here: ask the patient.
+    """
+
+    tag: str | None
+    conditions: list[str]
+    readings: list[ReadingKnown]
+    medicines: list[MedicineKnown]
+    care_team: TeamKnown
+
+
+class ReferralDetail(ReferralOut, json_schema_extra=example(**_REFERRAL, record=_RECORD)):
+    """``record``: only while the referral is open; None also for a person who was forgotten."""
+
+    record: ReferralRecord | None
 
 
 class ReferralPage(
@@ -113,6 +169,26 @@ class Refusal(Happened, json_schema_extra=example(reason="no bed is free")):
     """Why the place cannot."""
 
     reason: Words
+
+
+class Cancellation(Happened, json_schema_extra=example(reason="the patient is better and does not want to go")):
+    """Why it is not needed any more; the place is shown it."""
+
+    reason: Words
+
+
+class TakenBack(
+    Written,
+    json_schema_extra=example(
+        event_id="referral/cancelled/5f2c9a",
+        acted_on=True,
+        patient={"id": "9f0c1d2e", "tag": "yellow", "life": "active", "reach": "reachable", "next_due": "2025-03-14T01:00:00Z"},
+        came="cancelled",
+    ),
+):
+    """``came``: ``cancelled``, or ``abort_asked`` where the place has begun: it is over once the place says that it has stopped."""
+
+    came: Literal["cancelled", "abort_asked"]
 
 
 class Question(Happened, json_schema_extra=example(question="Which medicines does he take?")):
@@ -145,53 +221,3 @@ class Instructions(
     """What the care team is to do from now on."""
 
     instructions: LongWords
-
-
-class SuppliedPerson(Model, json_schema_extra=example(**_REFILL["patient"])):
-    """Whom the medicine is for. ``name`` is None for a person who was forgotten."""
-
-    id: str
-    name: str | None
-    phone: str | None
-
-
-class RefillOut(Model, json_schema_extra=example(**_REFILL)):
-    """A refill request. ``runs_out``: the first day without medicine. ``moves``: the stages that it could become from here."""
-
-    id: str
-    patient: SuppliedPerson
-    medicine: str
-    stage: str
-    asked: Moment
-    changed: Moment
-    runs_out: date
-    pharmacy: str
-    reason: str | None
-    moves: list[str]
-
-
-class RefillPage(Model, json_schema_extra=example(items=[_REFILL], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
-    """In the order in which they were asked for. ``next``: give it as ``after`` for the next page."""
-
-    items: list[RefillOut]
-    next: str | None
-
-
-class RefillDispensed(Happened, json_schema_extra=example(days=30, part=False)):
-    """Handed out for ``days`` days of use; ``on`` is today unless given. ``part``: the rest of what was asked for is to come."""
-
-    days: Annotated[int, Field(ge=1, le=400)]
-    on: date | None = None
-    part: bool = False
-
-
-class OutOfStock(Happened, json_schema_extra=example(until="2025-04-01")):
-    """The pharmacy lacks the medicine. ``until``: its first day with the medicine again, where it knows."""
-
-    until: date | None = None
-
-
-class PharmacyRefusal(Happened, json_schema_extra=example(reason="the prescription has ended")):
-    """Why the pharmacy does not hand the medicine out."""
-
-    reason: Words

@@ -110,7 +110,9 @@ class TaskClaim(Model, json_schema_extra=example(key="call/hypertension/follow_u
 
 
 class TaskDone(Happened, json_schema_extra=example(key="call/hypertension/follow_up#3", outcome="done")):
-    """A task was finished. ``outcome``: the task's own word; a confirm_referral takes approved or declined."""
+    """A task was finished. ``outcome``: the task's own word; a confirm_referral takes approved or declined, a refill_held
+    go_on or stopped.
+    """
 
     key: Name
     outcome: Annotated[str, Field(pattern="^[a-z_]{1,40}$")] = "done"

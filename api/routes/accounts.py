@@ -14,7 +14,7 @@ from api.models.access import AccountChange, AccountIn, AccountOut, AccountPage
 from api.problems import Problem, not_found, unusable
 from api.trail import trail_of
 from api.writing import Writes
-from records.accounts import Accounts, WeakPassword, checked
+from records.accounts import NO_PASSWORD, Accounts, WeakPassword, checked
 from records.callers import Caller, Keys
 from records.tables import Account
 
@@ -48,7 +48,9 @@ async def make_account(
     caller: Annotated[Caller, may("accounts.manage")], writing: Writes, request: Request, body: AccountIn, response: Response
 ) -> AccountOut:
     """A new account; whoever it is for takes another password with POST /me/password."""
-    hashed = await writing.parts.passwords.hashed(usable_password("password", body.password, body.login))
+    hashed = NO_PASSWORD
+    if body.password is not None:
+        hashed = await writing.parts.passwords.hashed(usable_password("password", body.password, body.login))
     async with writing.parts.database.begin() as session:
         await fits(session, body.role, body.place)
         theirs_to_give(caller, await standing(session, caller), body.role, body.place)

@@ -81,14 +81,14 @@ async def correct(
             void=body.void,
             why=body.why,
         )
-        _refuse(wrong, correction)
+        refuse(wrong, correction)
         await believe(case.session, writing.parts.plans, patient_id, readings)
         return correction
 
     return await _told(writing, await writing.change(patient_id, change), language)
 
 
-def _refuse(wrong: Entry, correction: Corrected) -> None:
+def refuse(wrong: Entry, correction: Corrected) -> None:
     """Raises Problem 422 where the correction would change nothing."""
     if wrong.void:
         raise unusable("event_id", "was said never to have happened already", "void that correction, if it was wrong")

@@ -14,6 +14,7 @@ from api.moving import move
 from api.problems import not_found
 from api.showing.patients import Showing, brief
 from api.writing import Writes, patient_etag
+from pathways.engine.calendar import local_day
 from records.callers import Caller
 from records.patient_list import PatientList
 from records.patients import Patients
@@ -52,7 +53,8 @@ async def read_patient(
     if patient is None:
         raise not_found()
     response.headers["ETag"] = patient_etag(patient)
-    return await Showing(session, parts.vault, parts.plans, language).detail(patient)
+    today = local_day(await parts.clock.now(session), patient.timezone)
+    return await Showing(session, parts.vault, parts.plans, language).detail(patient, today=today)
 
 
 @router.post(

@@ -137,7 +137,8 @@ async def _parent(session: AsyncSession, under: Subtree, kind: str, parent_id: s
 
 
 def _write(place: Organisation, body: PlaceChange) -> None:
-    place.name, place.rank, place.phone, place.calendar = body.name, body.rank, body.phone, body.calendar
+    place.name, place.rank, place.phone, place.address = body.name, body.rank, body.phone, body.address
+    place.calendar = body.calendar
 
 
 def _taken() -> Problem:
@@ -153,6 +154,7 @@ def _shown(place: Organisation) -> PlaceOut:
         network=place.network_id,
         rank=place.rank,
         phone=place.phone,
+        address=place.address,
         calendar=place.calendar,
         version=place.version,
     )

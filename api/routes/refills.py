@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from api import answering
-from api.depends import After, Limit, Parts, Session, may
+from api.depends import After, Language, Limit, Parts, Session, may
 from api.models.base import Happened, Written
-from api.models.requests import OutOfStock, PharmacyRefusal, RefillDispensed, RefillOut, RefillPage
-from api.problems import unusable
+from api.models.refills import (
+    OutOfStock,
+    PharmacistsWord,
+    PharmacyRefusal,
+    RefillDispensed,
+    RefillOut,
+    RefillPage,
+    SubstituteProposed,
+    SubstituteRefused,
+)
+from api.refilling import Answer
 from api.showing.patients import Showing
 from api.showing.requests import show_refills
-from api.writing import Case, Writes, Writing, happened_at, not_ahead
-from pathways.engine.events import Dispensed, Fill, RefillMoved
+from api.substituting import Substitute
+from api.writing import Writes
 from records.callers import Caller
-from records.refills import MOVES, OPEN, lacks, medicine_of, refills
-from records.refills import refuse as keep_reason
+from records.refills import OPEN, refills
 from records.requests import etag
 from records.tables import RefillRow
 
@@ -25,7 +33,7 @@ router = APIRouter(prefix="/refills", tags=["refills"])
 
 Reads = Annotated[Caller, may("refills.read")]
 Answers = Annotated[Caller, may("refills.answer")]
-Stage = Literal["received", "ready", "out_of_stock", "refused"]
+Decides = Annotated[Caller, may("refills.decide")]
 
 
 @router.get("", summary="Refill requests")
@@ -35,9 +43,10 @@ async def list_refills(
     parts: Parts,
     stage: Annotated[str | None, Query(max_length=40)] = None,
     patient: Annotated[str | None, Query(max_length=40, description="a patient's id")] = None,
-    open: Annotated[bool | None, Query(description="true: the pharmacy still has the next word; false: closed")] = None,
+    open: Annotated[bool | None, Query(description="true: somebody still has the next word; false: closed")] = None,
     limit: Limit = 50,
     after: After = None,
+    language: Language = "en",
 ) -> RefillPage:
     """What the caller's pharmacy was asked, or was asked for the caller's patients; in the order in which it was asked."""
     wanted = ((RefillRow.stage, stage), (RefillRow.patient_id, patient))
@@ -45,74 +54,74 @@ async def list_refills(
     if open is not None:
         where.append(RefillRow.stage.in_(OPEN) if open else RefillRow.stage.not_in(OPEN))
     page = await refills(session).page(caller.scope, *where, limit=limit, after=after)
-    return RefillPage(items=await show_refills(Showing(session, parts.vault, parts.plans), page.items), next=page.next)
+    showing = Showing(session, parts.vault, parts.plans, language)
+    return RefillPage(items=await show_refills(showing, page.items), next=page.next)
 
 
 @router.get("/{refill_id}", summary="One refill request")
-async def read_refill(caller: Reads, session: Session, parts: Parts, refill_id: str, response: Response) -> RefillOut:
+async def read_refill(
+    caller: Reads, session: Session, parts: Parts, refill_id: str, response: Response, language: Language = "en"
+) -> RefillOut:
     """Its ETag changes whenever it moves."""
     row = await answering.one(refills(session), caller.scope, refill_id)
     response.headers["ETag"] = etag(row)
-    (shown,) = await show_refills(Showing(session, parts.vault, parts.plans), [row])
+    (shown,) = await show_refills(Showing(session, parts.vault, parts.plans, language), [row])
     return shown
 
 
 @router.post("/{refill_id}/receive", summary="The pharmacy has the request")
 async def receive(caller: Answers, writing: Writes, refill_id: str, body: Happened | None = None) -> Written:
     """It was read, and is being looked after."""
-    return await _moves(writing, caller, refill_id, body or Happened(), "received")
+    return await Answer(writing, caller.scope, refill_id, body or Happened()).moves("received")
 
 
 @router.post("/{refill_id}/ready", summary="The medicine is ready")
 async def ready(caller: Answers, writing: Writes, refill_id: str, body: Happened | None = None) -> Written:
-    """The patient is told to fetch it."""
-    return await _moves(writing, caller, refill_id, body or Happened(), "ready")
+    """The patient is told to fetch it, with the code for which it is handed out."""
+    return await Answer(writing, caller.scope, refill_id, body or Happened()).moves("ready")
 
 
 @router.post("/{refill_id}/out-of-stock", summary="The pharmacy has run out")
 async def out_of_stock(caller: Answers, writing: Writes, refill_id: str, body: OutOfStock | None = None) -> Written:
     """The next pharmacy is asked; this one is passed over for the medicine until it has it again."""
-    return await _moves(writing, caller, refill_id, body or OutOfStock(), "out_of_stock")
+    body = body or OutOfStock()
+    return await Answer(writing, caller.scope, refill_id, body).moves("out_of_stock", until=body.until)
 
 
 @router.post("/{refill_id}/refuse", summary="The pharmacy refuses")
 async def refuse(caller: Answers, writing: Writes, refill_id: str, body: PharmacyRefusal) -> Written:
     """With its reason; the next pharmacy is asked."""
-    return await _moves(writing, caller, refill_id, body, "refused")
+    return await Answer(writing, caller.scope, refill_id, body).moves("refused", reason=body.reason)
+
+
+@router.post("/{refill_id}/clear", summary="The pharmacist has looked at the warnings")
+async def clear(caller: Answers, writing: Writes, refill_id: str, body: PharmacistsWord) -> Written:
+    """With their word; from then on it may be made ready and handed out, where the checks ask for one."""
+    return await Answer(writing, caller.scope, refill_id, body).clears(body.word)
+
+
+@router.post("/{refill_id}/propose-substitute", summary="The pharmacy proposes another medicine")
+async def propose_substitute(caller: Answers, writing: Writes, refill_id: str, body: SubstituteProposed) -> Written:
+    """In place of one that it lacks; a doctor of the care team decides."""
+    return await Substitute(writing, caller.scope, refill_id, body).proposes(body.medicine, body.word)
+
+
+@router.post("/{refill_id}/approve-substitute", summary="A doctor approves the substitute")
+async def approve_substitute(caller: Decides, writing: Writes, refill_id: str, body: Happened | None = None) -> Written:
+    """The request goes on with it, and the patient takes it from then on."""
+    return await Substitute(writing, caller.scope, refill_id, body or Happened()).approves()
+
+
+@router.post("/{refill_id}/refuse-substitute", summary="A doctor refuses the substitute")
+async def refuse_substitute(caller: Decides, writing: Writes, refill_id: str, body: SubstituteRefused) -> Written:
+    """With the reason; the next pharmacy is asked for the medicine itself."""
+    return await Substitute(writing, caller.scope, refill_id, body).refuses(body.reason)
 
 
 @router.post("/{refill_id}/dispense", summary="The medicine was handed out")
 async def dispense(caller: Answers, writing: Writes, refill_id: str, body: RefillDispensed) -> Written:
-    """The whole closes the request; a part leaves it open for the rest. The next one is asked for before the supply ends."""
-    stage = "part" if body.part else "dispensed"
+    """The whole closes the request; a part leaves it open for the rest. The next one is asked for before the supply ends.
 
-    async def change(case: Case, row: RefillRow) -> Dispensed | None:
-        if row.stage == stage == "dispensed":
-            return None  # told twice
-        answering.may_move(MOVES, row.stage, stage, what="request")
-        row.stage, row.changed = stage, case.now
-        fill = Fill(medicine_of(case.person, row), not_ahead("on", body.on, case.today), body.days)
-        at = happened_at(body.at, case.now)
-        return Dispensed(id=writing.event_id("dispense", body), at=at, learnt=case.now, fill=fill, part=body.part)
-
-    return await answering.answer(writing, caller.scope, refills, refill_id, change)
-
-
-async def _moves(writing: Writing, caller: Caller, refill_id: str, body: Happened, stage: Stage) -> Written:
-    async def change(case: Case, row: RefillRow) -> RefillMoved | None:
-        if isinstance(body, OutOfStock):
-            if body.until is not None and body.until <= case.today:
-                raise unusable("until", "does not lie ahead", "give the first day with the medicine again, or leave it out")
-            medicine = medicine_of(case.person, row)
-            if row.stage == stage or row.stage in MOVES[stage]:
-                await lacks(case.session, row.pharmacy_id, medicine, until=body.until, at=case.now)
-        if row.stage == stage:
-            return None  # told twice
-        answering.may_move(MOVES, row.stage, stage, what="request")
-        if isinstance(body, PharmacyRefusal):
-            keep_reason(case.person, row, body.reason)
-        row.stage, row.changed = stage, case.now
-        at, id_ = happened_at(body.at, case.now), writing.event_id(f"refill/{stage}", body)
-        return RefillMoved(id=id_, at=at, learnt=case.now, refill=row.refill, stage=stage)
-
-    return await answering.answer(writing, caller.scope, refills, refill_id, change)
+    What was made ready is handed out for the code that the patient was texted; five wrong ones, and none is taken that day.
+    """
+    return await Answer(writing, caller.scope, refill_id, body).dispenses(body)

@@ -27,6 +27,7 @@ from pathways.engine.events import AnyEvent, Fill
 from pathways.engine.refold import may_concern_the_past
 from pathways.forecast.preview import preview
 from records.callers import Caller
+from records.feed import Feed
 from records.refills import medicine_of, open_of
 
 router = APIRouter(prefix="/patients/{patient_id}", tags=["what happens"])
@@ -146,6 +147,7 @@ async def record_dispense(caller: Records, writing: Writes, patient_id: str, bod
         for row in await open_of(case.session, patient_id):
             if medicine_of(case.person, row) == medicine:
                 row.stage, row.changed = "dispensed", case.now
+                await Feed(case.session).moved(row, case.person, by=caller.id)
         fill = Fill(medicine, not_ahead("on", body.on, case.today), body.days)
         return events.Dispensed(**when(writing.event_id("dispense", body), body, case.now), fill=fill)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,7 @@ from activities.plans import Plans, UnknownVersion
 from api.models.base import PersonBrief, ReadingAsked
 from api.models.patients import KnownOut, OpenReferral, PatientDetail, PatientOut, ServiceOut, SupplyOut
 from api.models.work import VisitOut
+from api.showing.adherence import show_adherence
 from api.showing.words import in_language
 from pathways.engine.plan import Pathway, Plan
 from pathways.engine.state import State
@@ -52,15 +54,21 @@ class Showing:
         """As a list shows them, in their order."""
         return [brief(listed) for listed in await PatientList(self.session, self.vault).listed(patients)]
 
-    async def detail(self, patient: Patient) -> PatientDetail:
-        """One patient with everything that is due, at home, asked for and known."""
+    async def detail(self, patient: Patient, *, today: date | None = None) -> PatientDetail:
+        """One patient with everything that is due, at home, asked for and known, and on ``today`` the share of days covered."""
         (listed,) = await PatientList(self.session, self.vault).listed([patient])
         state = await self.state(patient) or State(patient=patient.id)
+        person = await self.vault_of(patient.id)
+        adherence = await show_adherence(self.session, patient, person, today, self.language) if today is not None else []
         return PatientDetail(
             **brief(listed).model_dump(),
             carer_phone=listed.profile.carer_phone if listed.profile else None,
             services=services(state),
-            supplies=[SupplyOut(medicine=s.medicine, ends=s.ends, stage=s.stage) for s in state.supplies.values()],
+            supplies=[
+                SupplyOut(medicine=s.medicine, ends=s.ends, stage=s.stage, instead_of=s.instead_of or None)
+                for s in state.supplies.values()
+            ],
+            adherence=adherence,
             referrals=[
                 OpenReferral(key=key, urgency=referral.urgency, stage=referral.stage, day=referral.day)
                 for key, referral in state.referrals.items()

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from api.models.requests import ReferralOut, ReferralSummary, ReferredPerson, RefillOut, SaidOut, SuppliedPerson
+from api.models.refills import HandedOut, RefillOut, SuppliedPerson, WarningOut
+from api.models.requests import ReferralOut, ReferralSummary, ReferredPerson, SaidOut
 from api.showing.patients import UNKNOWN, Showing, name_of
 from api.showing.tasks import row_text
+from api.showing.words import in_language
+from pathways.engine.plan import Pathway
 from records import referrals, refills
 from records.patients import Patients, Profile
 from records.referrals import Said
@@ -36,7 +39,7 @@ async def show_referrals(showing: Showing, rows: Sequence[ReferralRow]) -> list[
 async def show_refills(showing: Showing, rows: Sequence[RefillRow]) -> list[RefillOut]:
     """In their order."""
     whom = await _whom(showing, rows)
-    return [_refill(row, whom[row.patient_id]) for row in rows]
+    return [_refill(row, whom[row.patient_id], showing.language) for row in rows]
 
 
 async def _whom(showing: Showing, rows: Sequence[ReferralRow] | Sequence[RefillRow]) -> dict[str, _Whom]:
@@ -68,6 +71,11 @@ async def _referral(showing: Showing, row: ReferralRow, whom: _Whom) -> Referral
         stage=row.stage,
         asked=row.asked,
         changed=row.changed,
+        since=row.since,
+        first_asked=body.get("first_asked", row.asked),
+        reminded=row.reminded,
+        abort_asked=row.abort_asked,
+        cancelled=body.get("cancelled"),
         day=row.day,
         place=row.place_id,
         summary=ReferralSummary(
@@ -75,31 +83,47 @@ async def _referral(showing: Showing, row: ReferralRow, whom: _Whom) -> Referral
             row=rule,
             inputs=body.get("inputs", {}),
             because=row_text(plan.pathways.get(pathway), rule, showing.language),
+            cites=row_cites(plan.pathways.get(pathway), rule),
         ),
         reason=_last(said, "reason"),
         report=_last(said, "report"),
         instructions=_last(said, "instructions"),
         thread=[SaidOut(at=one.at, side=one.side, kind=one.kind, text=one.text) for one in said],
-        moves=[to for to in moves if to != row.stage],
+        moves=[to for to in moves if to != row.stage and (to != "aborted" or row.abort_asked is not None)],
     )
+
+
+def row_cites(pathway: Pathway | None, rule: str) -> str | None:
+    """The source that a row of the pathway rests on; the pathway's own where the row names none."""
+    if pathway is None:
+        return None
+    rows = (row for table in pathway.tables.values() for row in table.rows if row.id == rule)
+    return next((row.cites or pathway.basis for row in rows), None)
 
 
 def _last(said: Sequence[Said], kind: str) -> str | None:
     return next((one.text for one in reversed(said) if one.kind == kind), None)
 
 
-def _refill(row: RefillRow, whom: _Whom) -> RefillOut:
+def _refill(row: RefillRow, whom: _Whom, language: str) -> RefillOut:
     asked = refills.asked_of(whom.person, row) if whom.person is not None else {}
     phone = whom.profile.phone if whom.profile else None
     return RefillOut(
         id=row.id,
         patient=SuppliedPerson(id=row.patient_id, name=name_of(whom.profile), phone=phone),
         medicine=asked.get("medicine", ""),
+        instead_of=asked.get("instead_of"),
+        proposed=asked.get("proposed") if row.stage == "substitute_proposed" else None,
+        days=asked.get("days"),
+        check=asked.get("check", "go"),
+        warnings=[WarningOut(**{**one, "because": in_language(one["because"], language)}) for one in asked.get("warnings", ())],
+        word=asked.get("word"),
         stage=row.stage,
         asked=row.asked,
         changed=row.changed,
         runs_out=row.runs_out,
         pharmacy=row.pharmacy_id,
         reason=asked.get("reason"),
+        handed=[HandedOut(**one) for one in asked.get("handed", ())],
         moves=list(could_become(refills.MOVES, row.stage)),
     )

@@ -13,9 +13,21 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
-from pathways.engine import calendar, contacts, life, marks, merging, new_numbers, referrals, refills, useful, visits
+from pathways.engine import (
+    asking,
+    calendar,
+    contacts,
+    life,
+    marks,
+    merging,
+    new_numbers,
+    refills,
+    silence,
+    useful,
+    visits,
+)
 from pathways.engine.plan import Escalation, Pathway, Reminder, Service, TaskSpec
-from pathways.engine.state import Occurrence, Referral, Supply
+from pathways.engine.state import Occurrence, Supply
 from pathways.engine.turn import Turn, times
 
 STILL_DUE_EVERY = timedelta(days=30)
@@ -52,7 +64,7 @@ def agenda(turn: Turn) -> Iterator[Item]:
         yield from _messages(turn)
         yield from _search(turn)
     if state.life in ("active", "paused", "in_hospital"):
-        yield from _referrals(turn)
+        yield from (Item(*one) for one in silence.ahead(turn))
         yield from _rest(turn)
         yield from (Item(*one) for one in new_numbers.ahead(turn))
 
@@ -229,14 +241,14 @@ def _first_supply(turn: Turn) -> Item | None:
 
 def _each_supply(turn: Turn) -> Iterator[Item]:
     for supply in turn.state.supplies.values():
-        found = refills.service_for(turn, supply.medicine)
+        found = asking.service_for(turn, supply.medicine)
         if found is None:
             continue
         pathway, service = found
         if not supply.stage:
 
             def ask(turn: Turn, pathway: Pathway = pathway, service: Service = service, supply: Supply = supply) -> None:
-                refills.request(turn, pathway, service, supply)
+                asking.request(turn, pathway, service, supply)
 
             yield Item(_staff(turn, refills.request_on(service, supply)), ask)
         for index, mark in enumerate(marks.of_escalations(service.if_missed)):
@@ -257,24 +269,6 @@ def _each_supply(turn: Turn) -> Iterator[Item]:
 def _messages(turn: Turn) -> Iterator[Item]:
     for waiting in contacts.due(turn):
         yield Item(waiting.at, lambda turn, w=waiting: contacts.release(turn, w))  # type: ignore[misc]
-
-
-def _referrals(turn: Turn) -> Iterator[Item]:
-    for key, referral in turn.state.referrals.items():
-        if referral.stage == "to_confirm":
-            at = referral.confirm_by or referral.asked
-            yield Item(at, lambda turn, k=key: referrals.unanswered_confirmation(turn, k))  # type: ignore[misc]
-            continue
-        silent_at = referrals.silent_at(turn, referral)
-        if silent_at is not None and "silent" not in referral.marks:
-            yield Item(silent_at, lambda turn, k=key: referrals.silent(turn, k))  # type: ignore[misc]
-        yield from _check_back(turn, key, referral)
-
-
-def _check_back(turn: Turn, key: str, referral: Referral) -> Iterator[Item]:
-    if f"check{referral.checked}" not in referral.marks:
-        day = referrals.check_opens(turn, referral)
-        yield Item(_staff(turn, day), lambda turn: referrals.check_back(turn, key))
 
 
 def _search(turn: Turn) -> Iterator[Item]:

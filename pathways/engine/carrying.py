@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from pathways.engine import marks, merging, refills, retiming, visits
+from pathways.engine import asking, marks, merging, retiming, visits
 from pathways.engine.commands import CancelRefill, ReleaseVisit
 from pathways.engine.decisions import known, latest
 from pathways.engine.plan import Pathway, Service
@@ -245,7 +245,7 @@ class Carrying:
         for medicine, supply in list(turn.state.supplies.items()):
             if supply.pathway != self.name:
                 continue
-            found = refills.service_for(turn, medicine)
+            found = asking.service_for(turn, medicine)
             if found is None:
                 self._set_medicine_aside(supply)
                 continue
@@ -264,7 +264,7 @@ class Carrying:
         made = to_be_done_again(kinds, self._once(supply.service), supply.marks)
         for about in abouts:
             turn.close_tasks("version_changed", about=about)
-        if supply.refill is not None and supply.stage in ("requested", "received", "ready", "part"):
+        if supply.refill is not None and supply.stage in asking.OPEN:
             turn.emit(CancelRefill(f"{supply.refill}/cancel", supply.refill, "version_changed"))
         turn.state.supplies[supply.medicine] = replace(supply, refill=None, stage="", attempt=0, marks=made)
 

@@ -115,7 +115,11 @@ class ReleaseVisit:
 
 @dataclass(frozen=True, slots=True)
 class RequestReferral:
-    """Ask a place to see the patient. ``attempt`` 1 is the first place in the network's order, 2 the next."""
+    """Ask a place to see the patient. ``attempt`` 1 is the first place in the network's order, 2 the next.
+
+    ``instead_of``: the request (by key) that nobody answered: it is taken back once there is another place, and only where it is
+    still unanswered then.
+    """
 
     key: str
     referral: str
@@ -125,11 +129,24 @@ class RequestReferral:
     pathway: str
     row: str
     inputs: Mapping[str, Value] = field(default_factory=dict)
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemindPlace:
+    """Remind the place of the ``request`` (by key), at which it has stood without a word since ``since``."""
+
+    key: str
+    referral: str
+    request: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class CancelReferral:
-    """The place need not see the patient any more."""
+    """The place need not see the patient any more. One that has begun is asked to stop; by ``why`` ``abort_unanswered`` it was
+    asked, has not said a word, and is taken to have stopped.
+    """
 
     key: str
     referral: str
@@ -137,8 +154,22 @@ class CancelReferral:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """What a check found about a medicine, for the pharmacy: the row, its decision, why by language, and the source."""
+
+    row: str
+    word: str
+    because: Mapping[str, str] = field(default_factory=dict)
+    cites: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefill:
-    """Ask a pharmacy to prepare ``medicine``. ``runs_out``: the first day without."""
+    """Ask a pharmacy to prepare ``medicine``. ``runs_out``: the first day without.
+
+    ``days``: for how many it is asked for, None: not known. ``check``: go, warn, or ask_pharmacist (nothing is handed out
+    before the pharmacist has said a word to ``warnings``).
+    """
 
     key: str
     refill: str
@@ -146,6 +177,9 @@ class RequestRefill:
     attempt: int
     pathway: str
     runs_out: date
+    days: int | None = None
+    check: str = "go"
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +191,21 @@ class CancelRefill:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class AskAdvice:
+    """Ask the outside service for advice; answered with ``AdviceGiven`` or ``AdviceFailed``, and nothing waits for it.
+
+    ``by``, ``within``: who is to look at what it says, and within how many days.
+    """
+
+    key: str
+    service: str
+    pathway: str
+    step: str
+    by: Role
+    within: int = 0
+
+
 Command = (
     SendMessage
     | RetractMessage
@@ -166,9 +215,11 @@ Command = (
     | BookVisit
     | ReleaseVisit
     | RequestReferral
+    | RemindPlace
     | CancelReferral
     | RequestRefill
     | CancelRefill
+    | AskAdvice
 )
 
 

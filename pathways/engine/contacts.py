@@ -21,6 +21,7 @@ from pathways.engine.turn import Turn
 
 URGENT_FOR = timedelta(hours=6)
 ON_CALL_ALERT = "on_call_alert"  # worded by the network, not by a pathway
+URGENT_OF_NETWORK = frozenset({"referral_now"})  # likewise; told at any hour
 
 
 def say(
@@ -296,4 +297,6 @@ def _version(turn: Turn, waiting: Waiting) -> str:
 
 def _is_urgent(turn: Turn, waiting: Waiting | Told) -> bool:
     pathway = turn.pathway(waiting.pathway)
-    return pathway is not None and waiting.template in pathway.urgent_messages
+    if pathway is None:
+        return not waiting.pathway and waiting.template in URGENT_OF_NETWORK
+    return waiting.template in pathway.urgent_messages

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pathways.engine import contacts, referrals
+from pathways.engine import advice, contacts, referrals
 from pathways.engine.assess import Answer, Output, assess, facts
 from pathways.engine.events import Readings, Value
 from pathways.engine.plan import Pathway, Service
@@ -76,6 +76,8 @@ def carry_out(turn: Turn, pathway: Pathway, service: Service, answer: Answer) ->
         turn.open_task(spec, pathway=pathway.name, service=service.name, urgent=decision.alert is not None, collects=answer.missing)
     if decision.refer is not None:
         referrals.refer(turn, pathway, decision.refer, row=row.id, inputs=answer.inputs)
+    if decision.ask is not None:
+        advice.ask(turn, decision.ask, pathway=pathway.name, step=service.name, row=row.id)
     if decision.alert is not None:
         contacts.alert(turn, decision.alert, pathway=pathway.name)
     if decision.send is not None:

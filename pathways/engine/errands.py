@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from pathways.engine import calendar, contacts, referrals, refills, visits
+from pathways.engine import calendar, contacts, held, referrals, refills, visits
 from pathways.engine.commands import CancelRefill, CloseTask, RetractMessage, SendMessage
 from pathways.engine.events import VisitCompleted
 from pathways.engine.plan import ReferSpec, TaskSpec
@@ -23,7 +23,7 @@ from pathways.engine.turn import Turn
 Meaning = tuple[str, ...]
 KNOWN_LATE = "known_late"
 #: Refills that a pharmacy may have in hand already.
-IN_HAND = frozenset({"received", "ready", "part"})
+IN_HAND = frozenset({"received", "ready", "part", "substitute_proposed"})
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,7 @@ class Errands:
                 self._say_ends(None, fresh)
             else:
                 self._supply(live, would)
+        held.look_again(turn)
 
     def _supply(self, live: Supply, would: Supply) -> None:
         turn = self.turn
@@ -133,7 +134,15 @@ class Errands:
             live = self._call_off(live)
         if live.ends == would.ends:
             return
-        known = replace(live, ends=would.ends, pathway=would.pathway, service=would.service, marks=would.marks)
+        known = replace(
+            live,
+            ends=would.ends,
+            fills=would.fills,
+            days=would.days,
+            pathway=would.pathway,
+            service=would.service,
+            marks=would.marks,
+        )
         turn.state.supplies[live.medicine] = known
         self._say_ends(live, known)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from pathways.engine.plan import Role
+
 TextKind = Literal["reminders", "referrals", "refills"]
 Addressee = Literal["patient", "carer", "on_call", "new_patient", "new_carer"]
 """To whom a text goes; ``new_``: to a number that was given as theirs and is not confirmed yet."""
@@ -189,6 +191,11 @@ ReferralStage = Literal[
     "more_asked",
     "more_given",
     "sent_back",
+    "in_progress",
+    "placed",
+    "cancelled",
+    "abort_asked",
+    "aborted",
 ]
 
 
@@ -197,19 +204,33 @@ class ReferralMoved(Event):
     """The place that was asked answered. ``nowhere``: no place is left that could be asked.
 
     ``more_asked``: it wants to know more first; ``more_given``: we told it. ``sent_back``: back to us, with instructions.
+    ``placed``: another place than the one before has it now. ``cancelled``: we took it back; ``abort_asked``: we asked the place to
+    stop what it has begun; ``aborted``: it did. ``attempt``: which of the places that were asked (0: the one that was asked last).
     """
 
     referral: str
     stage: ReferralStage
     day: date | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefillMoved(Event):
-    """The pharmacy answered. ``nowhere``: no other pharmacy is left that could be asked."""
+    """The pharmacy answered. ``nowhere``: no other pharmacy is left that could be asked; ``cleared``: the pharmacist has looked at
+    what the checks found, and it may be handed out; ``substitute_proposed``: it lacks the medicine and proposes ``substitute``.
+    """
 
     refill: str
-    stage: Literal["received", "ready", "out_of_stock", "refused", "nowhere"]
+    stage: Literal["received", "ready", "out_of_stock", "refused", "nowhere", "cleared", "substitute_proposed"]
+    substitute: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubstituteDecided(Event):
+    """A doctor decided on what a pharmacy proposed in place of a medicine."""
+
+    refill: str
+    approved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +363,39 @@ class Died(Event):
     """Has died."""
 
 
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """One thing that an outside service advises. ``indicator``: info, warning or critical; ``source``: as it calls itself."""
+
+    indicator: str
+    summary: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceGiven(Event):
+    """What the outside service ``service`` said when it was ``asked`` (by key); nothing, where it has nothing to say."""
+
+    asked: str
+    service: str
+    pathway: str
+    step: str
+    by: Role
+    within: int = 0
+    advice: tuple[Advised, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceFailed(Event):
+    """No advice came in time. ``reason``: a code, such as too_slow."""
+
+    asked: str
+    service: str
+    pathway: str
+    step: str
+    reason: str
+
+
 AnyEvent = (
     Enrolled
     | PathwaysChanged
@@ -358,6 +412,7 @@ AnyEvent = (
     | ReferralDecided
     | ReferralMoved
     | RefillMoved
+    | SubstituteDecided
     | Dispensed
     | AnswerReceived
     | TextsChosen
@@ -366,6 +421,8 @@ AnyEvent = (
     | NumberSettled
     | MessageFailed
     | MessageArrived
+    | AdviceGiven
+    | AdviceFailed
     | VisitBooked
     | DayClosed
     | DueReached

@@ -23,11 +23,15 @@ AGE_OF_EGFR = "egfr_age_days"
 
 @dataclass(frozen=True, slots=True)
 class Medicine:
-    """A substance or a fixed combination by its ATC code. ``contains``: the substances of a combination."""
+    """A substance or a fixed combination by its ATC code. ``contains``: the substances of a combination.
+
+    ``legal``: classes for which the law has rules of its own, such as antimicrobial.
+    """
 
     name: str
     atc: str
     contains: tuple[str, ...] = ()
+    legal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,17 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The compiled tables and the medicines that they know. ``also``: other names of a medicine, in small letters."""
+    """The compiled tables and the medicines that they know. ``also``: other names of a medicine, in small letters.
+
+    ``refills``: the tables on refills, which say what a finding means for a request; None: requests are not checked.
+    ``substitutes``: by medicine, which others a pharmacy may propose in its place.
+    """
 
     rules: Pathway
     medicines: Mapping[str, Medicine]
     also: Mapping[str, str] = field(default_factory=dict)
+    refills: Pathway | None = None
+    substitutes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def own_name(self, name: str) -> str:
         """The name under which the medicine is known, or the name as it was given."""
@@ -65,6 +75,12 @@ class Finding:
     @property
     def word(self) -> str:
         return self.decision.name
+
+    @property
+    def name(self) -> str:
+        """The row, and where it is about two of one class, which."""
+        twice = self.inputs.get("twice")
+        return f"{self.row.id}/{','.join(twice)}" if isinstance(twice, tuple) and twice else self.row.id
 
 
 def findings(
@@ -102,6 +118,17 @@ def findings(
     answers = (assess(checks.rules, table, known) for table in checks.rules.tables.values())
     found = [finding for answer in answers if (finding := _finding(answer)) is not None]
     return tuple(sorted(found, key=lambda finding: _rank(checks.rules, finding.decision)))
+
+
+def findings_about(
+    checks: Checks, name: str, taken: Iterable[Taken], person: Person, readings: Readings, *, on: date
+) -> tuple[Finding, ...]:
+    """Of what the tables find in ``taken``, what would not be found without the medicine ``name``; the worst first."""
+    own = checks.own_name(name)
+    all_of_it = tuple(taken)
+    others = [one for one in all_of_it if checks.own_name(one.name) != own]
+    without = {finding.name for finding in findings(checks, others, person, readings, on=on)} if others else set()
+    return tuple(one for one in findings(checks, all_of_it, person, readings, on=on) if one.name not in without)
 
 
 def known_of(readings: Mapping[str, Known], on: date) -> dict[str, Value]:

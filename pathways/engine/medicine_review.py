@@ -2,24 +2,21 @@
 
 Rule 1: a finding that is new opens one task for a doctor; one that stays is not told again, one that comes back is.
 Rule 2: that something is not known is put down and opens no task: the pathways ask for their readings themselves.
-Rule 3: a medicine whose supply ended long ago is not taken any more.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pathways.engine import events
+from pathways.engine.at_home import taken_by
 from pathways.engine.events import AnyEvent
 from pathways.engine.medication import Finding, Taken, findings, known_of
-from pathways.engine.refills import LAPSED_AFTER
 from pathways.engine.state import ENDED
 from pathways.engine.turn import Turn
 
 _LONG = frozenset({"classes", "twice", "known", "starting"})  # lists of codes, which tell nobody anything
 
 #: What may bring something new about medicines. A reading from home holds none that the tables ask for.
-_TELLING = (
+TELLING = (
     events.Enrolled,
     events.Dispensed,
     events.VisitCompleted,
@@ -32,33 +29,18 @@ _TELLING = (
 def review(turn: Turn, event: AnyEvent) -> None:
     """Let the checks of the plan look at what the patient takes, when ``event`` may have changed it."""
     checks = turn.plan.checks
-    if checks is None or not isinstance(event, _TELLING) or turn.state.life in ENDED:
+    if checks is None or not isinstance(event, TELLING) or turn.state.life in ENDED:
         return
-    taken = _taken(turn, event)
+    taken = taken_by(turn, event)
     if not taken:
         turn.state.medicine_findings = ()
         return
     today, state = turn.today, turn.state
     found = findings(checks, taken, state.person, known_of(state.readings, today), on=today)
     for finding in found:
-        if _name(finding) not in state.medicine_findings:
+        if finding.name not in state.medicine_findings:
             _tell(turn, finding, taken)
-    state.medicine_findings = tuple(dict.fromkeys(_name(finding) for finding in found))
-
-
-def _taken(turn: Turn, event: AnyEvent) -> list[Taken]:
-    """What is at home, and what was handed out just now though no pathway looks after it."""
-    since = turn.today - LAPSED_AFTER
-    names = [supply.medicine for supply in turn.state.supplies.values() if supply.ends >= since]
-    if isinstance(event, events.Dispensed) and event.fill.on + timedelta(days=max(0, event.fill.days)) >= since:
-        names.append(event.fill.medicine)
-    return [Taken(name) for name in dict.fromkeys(names)]
-
-
-def _name(finding: Finding) -> str:
-    """The row, and where it is about two of one class, which."""
-    twice = finding.inputs.get("twice")
-    return f"{finding.row.id}/{','.join(twice)}" if isinstance(twice, tuple) and twice else finding.row.id
+    state.medicine_findings = tuple(dict.fromkeys(finding.name for finding in found))
 
 
 def _tell(turn: Turn, finding: Finding, taken: list[Taken]) -> None:

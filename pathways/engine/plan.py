@@ -12,6 +12,7 @@ from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pathways.engine.conditions import Expression
+from pathways.engine.limits import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
     from pathways.engine.medication import Checks
@@ -62,6 +63,15 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AskSpec:
+    """Ask the outside service ``service`` for advice; what it says is looked at by ``by`` within so many days."""
+
+    service: str
+    by: Role = "doctor"
+    within: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReferSpec:
     """Ask for a referral by the pathway's referral service ``service``.
 
@@ -78,7 +88,8 @@ class ReferSpec:
 class Decision:
     """What a row concludes, named by the specification's word (``ROUTINE``). ``tag`` None keeps the tag there is.
 
-    ``advise``: by medicine, what it wants done: start, continue, raise, lower or stop.
+    ``advise``: by medicine, what it wants done: start, continue, raise, lower or stop. ``ask``: whose advice is asked; nothing
+    waits for it.
     """
 
     name: str
@@ -91,6 +102,7 @@ class Decision:
     alert: Role | None = None  # told at once, at any hour
     months: int | None = None  # for screening tables that speak in months; shown, and due in 30.4 days each
     advise: Mapping[str, str] = field(default_factory=dict)
+    ask: AskSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +259,7 @@ class Plan:
     search_again: int = 30  # days between searches for someone who is unreachable
     versions: Mapping[str, Pathway] = field(default_factory=dict)  # by version: others that a patient may be on, or move to
     checks: Checks | None = None  # of medicines taken together; None: they are not looked at
+    limits: Limits = NO_LIMITS  # how long a referral may stand at a stage
 
     def as_of(self, state: State) -> Plan:
         """This plan with each pathway at the version that the patient is on, where ``versions`` holds it."""

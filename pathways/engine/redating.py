@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from pathways.engine import calendar, marks, merging, refills, retiming, useful, visits
+from pathways.engine import asking, calendar, marks, merging, retiming, useful, visits
 from pathways.engine.commands import ReleaseVisit
 from pathways.engine.plan import Escalation, Pathway, Reminder, Service, TaskSpec
 from pathways.engine.retracting import open_kinds, retract, to_be_done_again
@@ -111,7 +111,7 @@ def _medicine_without_words(turn: Turn, pathway: Pathway, old: Pathway | None) -
     """The same of medicine that has ended and was not handed out."""
     known = [one for service in old.services.values() if service.kind == "refill" for one in service.if_missed] if old else []
     for medicine, supply in turn.state.supplies.items() if turn.state.life == "active" else ():
-        found = refills.service_for(turn, medicine)
+        found = asking.service_for(turn, medicine)
         if found is None or found[0].name != pathway.name:
             continue
         of, service = found[0].name, found[1].name

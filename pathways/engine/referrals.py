@@ -1,15 +1,17 @@
 """Referrals: asked, answered, attended, reported on, and checked on by us whatever the hospital says.
 
 Rule 1: delivery is not acceptance, acceptance is not attendance; a referral is closed on evidence only.
-Rule 2: silence is noticed: every stage that waits for somebody has its time limit, and the check-back comes whatever is reported.
+Rule 2: silence is noticed (silence.py): every stage that waits for somebody has its time limit, and the check-back comes whatever
+        is reported.
 Rule 3: one referral per reason: a second row that asks for the same place while one is open does not double it.
-Rule 4: while we owe the place an answer its silence is not held against it; an emergency's time runs on all the same.
+Rule 4: what we take back before the place has begun is cancelled; afterwards the place is asked to stop, and it is aborted once it
+        says so or has had its time to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from pathways.engine import calendar, contacts, useful
 from pathways.engine.assess import plain
@@ -22,10 +24,14 @@ CLOSING = frozenset({"completed", "not_needed"})  # a check-back's outcomes that
 DONE = frozenset({"completed", "sent_back"})  # the place's own words that are evidence enough
 ERRANDS = (  # of the referral itself; what the place asks of us in its report outlives it
     *("confirm_referral", "referral_check", "chase_referral", "place_referral"),
-    *("referral_not_attended", "referral_question"),
+    *("referral_not_attended", "referral_question", "question_overdue"),
 )
-ACCEPTED_FOR = timedelta(days=3)  # how long an acceptance may stay without a day
-REPORTED_WITHIN = timedelta(days=3)  # after the booked day
+BEGUN = frozenset({"attended", "in_progress"})  # the place is at it: it is asked to stop
+UNDECIDED = frozenset({"requested", "received", "more_asked", "not_attended"})
+CANCEL_UNANSWERED = "abort_unanswered"
+PLACED = "placed"
+#: What the network itself tells a patient of a referral (activities/network_messages.yaml); the first at any hour.
+GO_NOW, GO_THERE, ELSEWHERE, CALLED_OFF = "referral_now", "referral_place", "referral_elsewhere", "referral_off"
 
 
 def refer(turn: Turn, pathway: Pathway, spec: ReferSpec, *, row: str, inputs: Mapping[str, object]) -> None:
@@ -79,34 +85,45 @@ def unanswered_confirmation(turn: Turn, key: str) -> None:
     request(turn, key)
 
 
-def request(turn: Turn, key: str) -> None:
-    """Ask a place; the next one in the network's order when an earlier one could not."""
+def request(turn: Turn, key: str, *, instead_of: str = "") -> None:
+    """Ask a place; the next one in the network's order when an earlier one could not, or (``instead_of``) said nothing."""
     referral = turn.state.referrals[key]
     attempt = referral.attempt + 1
     requested = changed(
-        referral, stage="requested", stage_since=turn.now, attempt=attempt, resumes="", marks=without_silence(referral)
+        referral,
+        stage="requested",
+        stage_since=turn.now,
+        attempt=attempt,
+        resumes="",
+        marks=tuple(mark for mark in without_silence(referral) if mark != PLACED),
+        held_by=0,
+        entered=None,
     )
     turn.state.referrals[key] = requested
     command = f"{key}/{attempt}"
-    service = _service(turn, referral)
+    service = service_of(turn, referral)
     to = service.to if service else "hospital"
-    turn.emit(RequestReferral(command, key, to, referral.urgency, attempt, referral.pathway, referral.row, dict(referral.inputs)))
+    asked = RequestReferral(
+        command, key, to, referral.urgency, attempt, referral.pathway, referral.row, dict(referral.inputs), instead_of
+    )
+    turn.emit(asked)
     turn.because("referral_requested", pathway=referral.pathway, service=referral.service, row=referral.row, key=command)
     if attempt == 1:
         say(turn, key, "requested")
 
 
-def silent(turn: Turn, key: str) -> None:
-    """Nobody answered within the time limit of this urgency."""
+def nowhere(turn: Turn, key: str) -> None:
+    """No place is left: somebody has to find one. Who was asked before may still answer."""
     referral = turn.state.referrals[key]
-    turn.state.referrals[key] = changed(referral, marks=(*referral.marks, "silent"))
-    turn.open_task(
-        TaskSpec("chase_referral", "health_manager", 0),
-        pathway=referral.pathway,
-        service=referral.service,
-        about=key,
-        urgent=referral.urgency == "emergency",
-    )
+    marks = without_silence(referral)
+    turn.state.referrals[key] = changed(referral, stage="nowhere", stage_since=turn.now, resumes="", entered=None, marks=marks)
+    spec = TaskSpec("place_referral", "coordinator", 0)
+    turn.open_task(spec, pathway=referral.pathway, service=referral.service, about=key, urgent=True)
+
+
+def held_by(referral: Referral) -> int:
+    """Of which of the places that were asked the word counts: the number of its request."""
+    return referral.held_by or referral.attempt
 
 
 def check_back(turn: Turn, key: str) -> None:
@@ -132,6 +149,8 @@ def checked(turn: Turn, key: str, outcome: str) -> None:
     while check_opens(turn, referral) <= turn.today:
         referral = changed(referral, checked=referral.checked + 1)
     if outcome in CLOSING and referral.stage != "to_confirm":
+        if referral.stage in UNDECIDED or (outcome == "not_needed" and referral.stage not in (*BEGUN, *DONE)):
+            turn.emit(CancelReferral(f"{key}/cancel", key, "not_needed"))  # else it may still report
         referral = changed(referral, stage="completed", stage_since=turn.now)
     turn.state.referrals[key] = referral
     turn.because(
@@ -149,45 +168,34 @@ def check_opens(turn: Turn, referral: Referral) -> date:
     return _check_day(turn, referral) - timedelta(days=3)
 
 
-def answer_limit(turn: Turn, referral: Referral) -> timedelta:
-    """How long silence is accepted once a place was asked."""
-    service = _service(turn, referral)
-    limits = service.answer_within if service else {}
-    return limits.get(referral.urgency, timedelta(days=3))
-
-
-def silent_at(turn: Turn, referral: Referral) -> datetime | None:
-    """When the silence of the present stage is noticed; None where nobody else has the next word."""
-    stage = referral.stage
-    if stage == "more_asked" and referral.urgency == "emergency":
-        stage = referral.resumes
-    if stage in ("requested", "received"):
-        return referral.stage_since + answer_limit(turn, referral)
-    if stage == "accepted":
-        return referral.stage_since + ACCEPTED_FOR
-    if stage == "booked" and referral.day is not None:
-        return calendar.staff_moment(referral.day + REPORTED_WITHIN, turn.timezone)
-    return None
-
-
 def cancel(turn: Turn, key: str, why: str) -> None:
     """It is not needed any more."""
     referral = turn.state.referrals.pop(key)
     turn.because("referral_cancelled", pathway=referral.pathway, service=referral.service, key=key, detail={"why": why})
-    if referral.stage not in ("to_confirm", "nowhere", *DONE):
+    turn.close_tasks("cancelled", kinds=ERRANDS, about=key)
+    if referral.stage not in ("to_confirm", *DONE):
         turn.emit(CancelReferral(f"{key}/cancel", key, why))
 
 
 def without_silence(referral: Referral) -> tuple[str, ...]:
-    """The marks of a referral whose place has just been heard of."""
-    return tuple(mark for mark in referral.marks if mark != "silent")
+    """The marks of a referral whose place has just been heard of, or that lies before another."""
+    return tuple(mark for mark in referral.marks if mark not in ("silent", "reminded"))
+
+
+def is_there(referral: Referral) -> bool:
+    """Whether the place that was asked last is known to have it before it; the first is asked at once."""
+    return referral.attempt == 1 or PLACED in referral.marks or referral.stage == "received"
 
 
 def _check_day(turn: Turn, referral: Referral) -> date:
-    service = _service(turn, referral)
+    service = service_of(turn, referral)
     every = max(1, service.check_back) if service else 14
     asked = calendar.local_day(referral.asked, turn.timezone)
-    return asked + timedelta(days=every * (referral.checked + 1))
+    day = asked + timedelta(days=every * (referral.checked + 1))
+    if referral.stage not in DONE or referral.checked:
+        return day
+    limit = turn.plan.limits.known(referral.urgency, "sent_back")
+    return day if limit is None else min(day, calendar.local_day(referral.stage_since, turn.timezone) + limit.within)
 
 
 def close_if_done(turn: Turn, key: str) -> None:
@@ -202,17 +210,24 @@ def close_if_done(turn: Turn, key: str) -> None:
 def say(turn: Turn, key: str, stage: str, *, day: date | None = None) -> None:
     """Tell the patient, where the pathway has words for this stage."""
     referral = turn.state.referrals[key]
-    service = _service(turn, referral)
+    service = service_of(turn, referral)
     if service is not None and stage in service.says:
         until = None if day is None else useful.until_day(turn, day + timedelta(days=1))
         contacts.say(turn, referral.pathway, service.says[stage], day=day, about=key, kind="referrals", until=until)
 
 
-def _service(turn: Turn, referral: Referral) -> Service | None:
+def tell_place(turn: Turn, key: str, template: str, *, day: date | None = None) -> None:
+    """Tell the patient where to go, in the network's words; what goes beside the word of a ``day`` is of use as long as that."""
+    until = None if day is None else useful.until_day(turn, day + timedelta(days=1))
+    contacts.say(turn, "", template, day=day, about=key, kind="referrals", until=until)
+
+
+def service_of(turn: Turn, referral: Referral) -> Service | None:
+    """The pathway's service that it is by; None where the pathway has it no more."""
     pathway = turn.pathway(referral.pathway)
     return pathway.services.get(referral.service) if pathway else None
 
 
 def _place(turn: Turn, referral: Referral) -> str:
-    service = _service(turn, referral)
+    service = service_of(turn, referral)
     return service.to if service else "hospital"

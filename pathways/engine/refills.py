@@ -4,6 +4,7 @@ Rule 1: an early fill starts when the earlier supply ends, so that days are not 
 Rule 2: keys are numbers: the name of a medicine tells a diagnosis, and keys travel further than care does.
 Rule 3: a request that one pharmacy cannot meet goes to the next, and a gap is always somebody's task.
 Rule 4: a part handed out is supply like any other, and its request stays open for the rest; no second one is made beside it.
+Rule 5: nothing is asked for before the checks of medicines have seen it; what they hold is a doctor's to decide (held.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal
 
-from pathways.engine import contacts
-from pathways.engine.commands import CancelRefill, RequestRefill
+from pathways.engine import contacts, substitutes
+from pathways.engine.asking import HELD, OPEN, request, service_for
+from pathways.engine.at_home import LAPSED_AFTER
+from pathways.engine.commands import CancelRefill
 from pathways.engine.events import Fill
 from pathways.engine.marks import of_escalations
 from pathways.engine.plan import Pathway, Service, TaskSpec
@@ -20,15 +23,10 @@ from pathways.engine.state import Supply, changed
 from pathways.engine.turn import Turn, marked
 
 LONGEST_SUPPLY = 400  # days; more in one hand-out is a slip of the pen
-LAPSED_AFTER = timedelta(days=90)  # a supply that ended so long before enrolment is not ours to go on with
 
-Stage = Literal["received", "ready", "out_of_stock", "refused", "nowhere"]
+KEPT_FOR = timedelta(days=400)  # fills, for as long as they are counted
 
-
-def service_for(turn: Turn, medicine: str) -> tuple[Pathway, Service] | None:
-    """The pathway that keeps the patient supplied with ``medicine``; of several, the one that asks for it earliest."""
-    keepers = [(pathway, service) for pathway, service in turn.active_services("refill") if medicine in service.medicines]
-    return max(keepers, key=lambda keeper: keeper[1].request, default=None)
+Stage = Literal["received", "ready", "out_of_stock", "refused", "nowhere", "cleared", "substitute_proposed"]
 
 
 def supply_ends(before: date | None, fill: Fill) -> date:
@@ -55,7 +53,10 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
         if about is not None:
             turn.close_tasks("dispensed", about=about)
     supply = Supply(turn.key("supply"), fill.medicine, pathway.name, service.name, ends, since=turn.now)
+    supply = _with_history(turn, supply, before, fill)
     if rest is not None:
+        if rest.stage == substitutes.PROPOSED:
+            turn.close_tasks("dispensed", kinds=(substitutes.TASK,), about=rest.refill)
         turn.state.supplies[fill.medicine] = changed(supply, refill=rest.refill, stage="part", attempt=rest.attempt)
         turn.because(
             "dispensed_part", pathway=pathway.name, service=service.name, key=rest.refill or "", detail={"ends": ends.isoformat()}
@@ -67,6 +68,17 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
             over = {"days": str(service.request), "over": other.name, "over_days": str(rule.request)}
             turn.because("refill_rule_set_by", pathway=pathway.name, service=service.name, detail=over)
     turn.because("dispensed", pathway=pathway.name, service=service.name, detail={"ends": ends.isoformat()})
+
+
+def _with_history(turn: Turn, supply: Supply, before: Supply | None, fill: Fill) -> Supply:
+    """``supply`` with what was handed out before, and what else goes on with it."""
+    if before is None:
+        return changed(supply, fills=(fill,), days=fill.days)
+    horizon = turn.today - KEPT_FOR
+    kept = tuple(one for one in before.fills if one.on >= horizon)
+    days = fill.days + (before.days if before.stage == "part" else 0)
+    fills = tuple(sorted((*kept, fill), key=lambda one: one.on))
+    return changed(supply, fills=fills, days=days, allowed=before.allowed, instead_of=before.instead_of)
 
 
 def taken_over(turn: Turn, fills: tuple[Fill, ...]) -> None:
@@ -103,23 +115,7 @@ def request_on(service: Service, supply: Supply) -> date:
     return supply.ends + timedelta(days=1 - service.request)
 
 
-def request(turn: Turn, pathway: Pathway, service: Service, supply: Supply) -> None:
-    """Ask a pharmacy; the next one when an earlier one could not."""
-    key = supply.refill or turn.key("refill")
-    attempt = supply.attempt + 1
-    turn.state.supplies[supply.medicine] = changed(supply, refill=key, stage="requested", attempt=attempt)
-    runs_out = supply.ends + timedelta(days=1)
-    turn.emit(RequestRefill(f"{key}/{attempt}", key, supply.medicine, attempt, pathway.name, runs_out))
-    turn.because(
-        "refill_requested",
-        pathway=pathway.name,
-        service=service.name,
-        key=f"{key}/{attempt}",
-        detail={"ends": supply.ends.isoformat()},
-    )
-
-
-def moved(turn: Turn, key: str, stage: Stage) -> None:
+def moved(turn: Turn, key: str, stage: Stage, substitute: str = "") -> None:
     """The pharmacy answered."""
     supply = next((s for s in turn.state.supplies.values() if s.refill == key), None)
     found = service_for(turn, supply.medicine) if supply else None
@@ -127,15 +123,26 @@ def moved(turn: Turn, key: str, stage: Stage) -> None:
         turn.because("too_late", key=key, held_back="refill_closed", detail={"stage": stage})
         return
     pathway, service = found
+    named: dict[str, str] = {"pathway": pathway.name, "service": service.name, "key": key}
     if stage == supply.stage:
-        turn.because(
-            "too_late", pathway=pathway.name, service=service.name, key=key, held_back="already_told", detail={"stage": stage}
-        )
+        turn.because("too_late", **named, held_back="already_told", detail={"stage": stage})
         return
-    turn.because(f"refill_{stage}", pathway=pathway.name, service=service.name, key=key)
-    turn.state.supplies[supply.medicine] = supply = changed(supply, stage=stage)
+    if stage == "cleared":
+        turn.because("refill_cleared", **named)
+        stage = "received"
+        if supply.stage != "requested":
+            return
+    elif stage == "substitute_proposed":
+        substitutes.propose(turn, pathway, service, supply, substitute)
+        return
+    else:
+        turn.because(f"refill_{stage}", **named)
+    was_part = supply.stage == "part"
+    if supply.stage == substitutes.PROPOSED:  # it is not waited for any more
+        turn.close_tasks("answered", kinds=(substitutes.TASK,), about=key)
+    turn.state.supplies[supply.medicine] = supply = changed(supply, stage=stage, proposed="")
     if stage in ("out_of_stock", "refused"):
-        request(turn, pathway, service, supply)
+        request(turn, pathway, service, supply, rest=was_part)
     elif stage == "nowhere":
         turn.open_task(TaskSpec("find_medicine", "pharmacist", 1), pathway=pathway.name, service=service.name, about=key)
     elif stage == "ready" and "ready" in service.says:
@@ -149,7 +156,9 @@ def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index
     turn.because("refill_missed", pathway=pathway.name, service=service.name, detail={"ends": supply.ends.isoformat()})
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name, about=supply.key)
-    if escalation.send is not None:
+    if escalation.send is not None and supply.stage == HELD:  # nobody is sent for what a doctor has still to decide on
+        turn.because("not_sent", pathway=pathway.name, held_back="checks", detail={"template": escalation.send})
+    elif escalation.send is not None:
         contacts.say(turn, pathway.name, escalation.send, about=supply.refill, kind="refills")
 
 
@@ -159,5 +168,5 @@ def forget(turn: Turn, medicine: str, why: str) -> None:
     for about in (supply.key, supply.refill):
         if about is not None:
             turn.close_tasks(why, about=about)
-    if supply.refill is not None and supply.stage in ("requested", "received", "ready", "part"):
+    if supply.refill is not None and supply.stage in OPEN:
         turn.emit(CancelRefill(f"{supply.refill}/cancel", supply.refill, why))

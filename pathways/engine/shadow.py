@@ -124,7 +124,7 @@ class Shadow:
                 return replace(event, referral=self._referral(event.referral))
             case events.ReferralDecided():
                 return replace(event, referral=self._referral(event.referral, stage="to_confirm"))
-            case events.RefillMoved():
+            case events.RefillMoved() | events.SubstituteDecided():
                 return replace(event, refill=self._refill(event.refill))
         return event
 

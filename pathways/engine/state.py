@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
-from pathways.engine.events import Known, TextKind, Value
+from pathways.engine.events import Fill, Known, TextKind, Value
 
 SCHEMA = 2
 
@@ -102,7 +102,12 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Medicine at home. ``ends``: the last day with medicine, carried forward over early fills."""
+    """Medicine at home. ``ends``: the last day with medicine, carried forward over early fills.
+
+    ``fills``: what was handed out in the last year or so, oldest first; ``days``: of the last request, its parts together.
+    ``allowed``: findings of the checks that a doctor has allowed it in spite of. ``proposed``: what a pharmacy wants to hand out
+    in its place; ``instead_of``: the medicine in whose place this one came.
+    """
 
     key: str
     medicine: str
@@ -111,31 +116,40 @@ class Supply:
     ends: date
     since: datetime
     refill: str | None = None  # the open request
-    stage: str = ""  # requested, received, ready, part, nowhere; none: nothing is asked for
+    stage: str = ""  # held, requested, received, ready, part, substitute_proposed, nowhere; none: nothing is asked for
     attempt: int = 0
     marks: tuple[str, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    days: int = 0
+    allowed: tuple[str, ...] = ()
+    proposed: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """A referral that is not closed."""
+    """A referral that is not closed. Beside what its place says it is ``completed``, ``sent_back`` or ``nowhere``.
+
+    ``attempt``: how many places were asked; ``held_by``: of which of them the word counts, where it is not the last (0: it is).
+    ``entered``: while the place waits for our reply, when it came to the stage that its question interrupted.
+    """
 
     pathway: str
     service: str
     urgency: str
     row: str
     asked: datetime
-    stage: (
-        str  # to_confirm, requested, received, accepted, booked, attended, not_attended, more_asked, completed, sent_back, nowhere
-    )
+    stage: str  # to_confirm, requested, received, more_asked, accepted, booked, not_attended, attended, in_progress, abort_asked
     stage_since: datetime
     confirm_by: datetime | None = None
     attempt: int = 0
     day: date | None = None
     checked: int = 0
-    resumes: str = ""  # more_asked: the stage that the question interrupted
+    resumes: str = ""  # more_asked, abort_asked: the stage that this interrupted
     inputs: Mapping[str, Value] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
+    held_by: int = 0
+    entered: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

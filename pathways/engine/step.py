@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import assert_never
 
 from pathways.engine import (
+    advice,
     agenda,
     answering,
     calendar,
@@ -19,6 +20,7 @@ from pathways.engine import (
     closing,
     contacts,
     events,
+    held,
     life,
     medicine_review,
     moving,
@@ -27,6 +29,7 @@ from pathways.engine import (
     refills,
     replies,
     reviews,
+    substitutes,
     visits,
 )
 from pathways.engine.commands import Command, Reason, SendMessage
@@ -65,6 +68,7 @@ def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None, 
     turn.now = present
     _apply(turn, event, happened)
     medicine_review.review(turn, event)
+    held.look_again(turn, event)
     contacts.flush(turn)
     if not (isinstance(event, events.DueReached) and time_passed and happened == present):  # else all was done just now
         _catch_up(turn, present)
@@ -169,11 +173,13 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
         case events.ReferralDecided():
             referrals.decided(turn, event.referral, approved=event.approved)
         case events.ReferralMoved():
-            if event.stage == "attended":
+            if event.stage in ("attended", "in_progress"):
                 life.sign_of_life(turn)
-            replies.moved(turn, event.referral, event.stage, event.day)
+            replies.moved(turn, event.referral, event.stage, event.day, event.attempt)
         case events.RefillMoved():
-            refills.moved(turn, event.refill, event.stage)
+            refills.moved(turn, event.refill, event.stage, event.substitute)
+        case events.SubstituteDecided():
+            substitutes.decided(turn, event.refill, approved=event.approved)
         case events.Dispensed():
             refills.filled(turn, event.fill, part=event.part)
         case events.AnswerReceived():
@@ -192,6 +198,10 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
             life.message_failed(turn, event)
         case events.MessageArrived():
             calls.arrived(turn, event)
+        case events.AdviceGiven():
+            advice.given(turn, event)
+        case events.AdviceFailed():
+            advice.failed(turn, event)
         case events.VisitBooked():
             closing.booked(turn, event.booking, event.day)
         case events.DayClosed():
@@ -274,6 +284,10 @@ def _task_closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
         referrals.decided(turn, task.about, approved=event.outcome != "declined")
     elif task.kind == "referral_question" and task.about is not None:
         replies.question_closed(turn, task.about)
+    elif task.kind == held.TASK and task.about is not None:
+        held.decided(turn, task.about, event.outcome)
+    elif task.kind == substitutes.TASK and task.about is not None:
+        substitutes.not_decided(turn, task.about)
     elif event.outcome == "found":
         life.found(turn)
     elif event.outcome == "done" and task.kind == task.service:  # the screening's own task

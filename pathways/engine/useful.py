@@ -68,6 +68,8 @@ def is_still_so(turn: Turn, text: Waiting) -> bool:
     """Whether what a text speaks of is still as it was when it was to be said."""
     course = turn.state.courses.get(text.pathway)
     if text.about is not None:
+        if text.template in ("referral_now", "referral_place", "referral_elsewhere") and not text.pathway:
+            return text.about in turn.state.referrals
         refills = {supply.refill for supply in turn.state.supplies.values()}
         return not text.about.startswith("refill") or text.about in refills
     if text.day is not None and course is not None:

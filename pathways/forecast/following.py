@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from operator import is_
 
 from pathways.engine import events, visits
+from pathways.engine.asking import HELD, HELD_TASK
 from pathways.engine.commands import Command, OpenTask, ReleaseVisit, RequestReferral, RequestRefill, SendMessage
 from pathways.engine.events import AnyEvent, Fill, Value
 from pathways.engine.turn import Turn
@@ -43,7 +44,7 @@ class Following(Leading):
         for key in before.referrals:
             self._referred(key)
         for medicine, supply in before.supplies.items():
-            if supply.stage:
+            if supply.stage and supply.stage != HELD:
                 self._fetches(medicine)
         if state.life == "in_hospital":
             self._plan(behaviour.rests_days, CLOSES_AT, lambda: self._tell(events.Discharged))
@@ -193,6 +194,8 @@ class Following(Leading):
             outcome = "found" if comes else "not_found"
         elif kind == "referral_check":
             outcome = "completed"
+        elif kind == HELD_TASK.kind:
+            outcome = "go_on"  # what a doctor would decide changes nothing in the work
         elif kind == "complete_readings" and (pathway := self.around.plan.pathways.get(task.pathway)) is not None:
             collects = pathway.services[service].collects if service in pathway.services else ()
             self._tell(events.ReadingReceived, readings=self.health.measured(pathway, collects, self.today), source="staff")
@@ -222,5 +225,5 @@ class Following(Leading):
 
     def _fetched(self, medicine: str) -> None:
         supply = self.state.supplies.get(medicine)
-        if supply is not None and supply.stage and self.state.life == "active":
+        if supply is not None and supply.stage not in ("", HELD) and self.state.life == "active":
             self._tell(events.Dispensed, fill=Fill(medicine, self.today, self.around.behaviour.supply_days))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from pathways.engine import State, calendar, contacts, marks, merging, refills, useful, visits
+from pathways.engine import State, asking, calendar, contacts, marks, merging, refills, useful, visits
 from pathways.engine.commands import Reason
 from pathways.engine.plan import Pathway, Plan, Service
 from pathways.engine.state import Occurrence
@@ -176,12 +176,14 @@ class Standing:
         theirs = [
             supply
             for supply in self.state.supplies.values()
-            if refills.service_for(self.turn, supply.medicine) == (pathway, service)
+            if asking.service_for(self.turn, supply.medicine) == (pathway, service)
         ]
         for supply in theirs:
             about: dict[str, Any] = {"medicine": supply.medicine, "ends": supply.ends, "day": refills.request_on(service, supply)}
             if not supply.stage:
                 yield self.said("why_refill_not_due", "not_due", **named, **about)
+            elif supply.stage == asking.HELD:
+                yield self.said("why_refill_held", "checks", **named, **about)
             else:
                 held = "stock" if supply.stage in NOWHERE else ""
                 told = replace(

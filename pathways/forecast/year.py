@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from pathways.engine import State, events, merging, next_due, visits
+from pathways.engine.asking import HELD
 from pathways.engine.calendar import at_local, local_day
 from pathways.engine.events import AnyEvent, Fill
 from pathways.engine.plan import Plan
@@ -187,7 +188,7 @@ class _Year:
 
     def _fetches(self) -> Iterator[_Act]:
         for medicine, supply in self.state.supplies.items():
-            if supply.stage:
+            if supply.stage and supply.stage != HELD:
                 day = local_day(self.now, self.zone)
                 planned = Planned(
                     day, "refill", supply.pathway, (supply.service,), (), "asked_for", about=medicine, pathways=(supply.pathway,)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pathways.engine.conditions import Expression
 from pathways.engine.plan import (
+    AskSpec,
     ByTag,
     Decision,
     Escalation,
@@ -205,6 +206,7 @@ def decision(name: str, what: Mapping[str, Any]) -> Decision:
         alert=what.get("alert"),
         months=durations.months(what["within"]) if "within" in what else None,
         advise=_frozen({one["medicine"]: one["do"] for one in what.get("advise") or ()}),
+        ask=_asks(what["ask"]) if "ask" in what else None,
     )
 
 
@@ -222,6 +224,10 @@ def escalation(what: Mapping[str, Any]) -> Escalation:
         mark=what.get("mark"),
         again=durations.days(what["again"]) if "again" in what else None,
     )
+
+
+def _asks(what: Mapping[str, Any]) -> AskSpec:
+    return AskSpec(what["service"], what.get("by", "doctor"), durations.days(what["within"]) if "within" in what else 0)
 
 
 def _refer(what: Mapping[str, Any]) -> ReferSpec:

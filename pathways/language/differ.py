@@ -16,7 +16,7 @@ from pathways.engine.plan import ByTag, Decision, Pathway, Reading, Row, Service
 from pathways.language.catalogue import Loaded
 from pathways.language.differ_conditions import condition_changes
 from pathways.language.differ_services import escalations, reminders
-from pathways.language.differ_things import came, referral, task
+from pathways.language.differ_things import advice, came, referral, task
 from pathways.language.differ_words import Words
 
 Kind = Literal["added", "removed", "changed"]
@@ -239,6 +239,14 @@ class _Differ:
             ]
             yield "changed", self.words.becomes(*sides)
 
+    def ask(self, old: Decision, new: Decision) -> Iterator[Said]:
+        """Advice that is asked, no longer asked, or another one's."""
+        if old.ask is not None and new.ask is not None:
+            yield from self.changes("Decision.ask", old.ask, new.ask)
+        else:
+            sides = [self.words("Decision.ask.none") if one.ask is None else advice(self.words, one.ask) for one in (old, new)]
+            yield "changed", self.words.becomes(*sides)
+
     def tasks(self, old: Decision, new: Decision) -> Iterator[Said]:
         """Tasks by what kind they are."""
         waiting = list(old.open_tasks)
@@ -258,6 +266,7 @@ SPECIAL: dict[str, Callable[[_Differ, Any, Any], Iterator[Said]]] = {
     "Table.rows": _Differ.rows,
     "Decision.within": _Differ.within,
     "Decision.refer": _Differ.refer,
+    "Decision.ask": _Differ.ask,
     "Decision.open_tasks": _Differ.tasks,
     "Service.remind": lambda differ, old, new: reminders(differ.words, old.remind, new.remind),
     "Service.if_missed": lambda differ, old, new: escalations(differ.words, differ.changes, old.if_missed, new.if_missed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pathways.engine.conditions import Expression
-from pathways.engine.plan import Decision, Given, ReferSpec, Row, Service, Table, TaskSpec
+from pathways.engine.plan import AskSpec, Decision, Given, ReferSpec, Row, Service, Table, TaskSpec
 from pathways.language.differ_words import Words
 
 _RHYTHMIC = frozenset({"follow_up", "screening", "message"})
@@ -28,6 +28,7 @@ def described(words: Words, thing: Any) -> str:
             told = [words.field("Decision.tag", thing.tag), words.field("Decision.within", thing.within)]
             told += [referral(words, thing.refer)] if thing.refer else []
             told += [task(words, one) for one in thing.open_tasks]
+            told += [advice(words, thing.ask)] if thing.ask else []
             told += [words.field(f"Decision.{name}", it) for name in ("send", "alert") if (it := getattr(thing, name))]
             return words.listed(told)
         case Service():
@@ -47,6 +48,11 @@ def described(words: Words, thing: Any) -> str:
 def referral(words: Words, one: ReferSpec) -> str:
     """A referral in words."""
     return words.listed(words.field(f"ReferSpec.{name}", getattr(one, name)) for name in ("service", "urgency", "confirm"))
+
+
+def advice(words: Words, one: AskSpec) -> str:
+    """Whose advice is asked, in words."""
+    return words.listed(words.field(f"AskSpec.{name}", getattr(one, name)) for name in ("service", "by", "within"))
 
 
 def task(words: Words, one: TaskSpec) -> str:

@@ -36,9 +36,10 @@ _WHO: Mapping[type[Event], str] = {
     events.ReferralDecided: "doctor",
     events.ReferralMoved: "clinic",
     events.RefillMoved: "pharmacy",
+    events.SubstituteDecided: "doctor",
     events.Dispensed: "pharmacy",
 }
-_UNTOLD = {"part": False}  # what is so as a rule is not told
+_UNTOLD = {"part": False, "attempt": 0, "substitute": ""}  # what is so as a rule is not told
 _ROLE = {"health_manager": "nurse", "on_call": "on call"}
 
 
@@ -69,7 +70,7 @@ class Narrator:
         given = {name: value for name, value in given.items() if name not in _UNTOLD or value != _UNTOLD[name]}
         told = ", ".join(f"{name} {_plain(value)}" for name, value in given.items() if value not in (None, (), "") and value != {})
         name = _words(type(event).__name__)
-        ours = isinstance(event, events.ReferralMoved) and event.stage == "more_given"
+        ours = isinstance(event, events.ReferralMoved) and event.stage in ("more_given", "cancelled", "abort_asked")
         who = "nurse" if ours else _WHO.get(type(event), "record")
         yield Line(now, who, f"{name}: {told}" if told else name)
 
@@ -117,6 +118,8 @@ class Narrator:
                     f"asked as place {command.attempt} to see the patient, {_words(command.urgency)}",
                     f"{command.row} {read}",
                 )
+            case commands.RemindPlace():
+                yield Line(now, "clinic", "is reminded of the referral", f"not a word since {command.since:%Y-%m-%d %H:%M} UTC")
             case commands.CancelReferral():
                 yield Line(now, "clinic", "need not see the patient any more", _words(command.why))
             case commands.RequestRefill():
@@ -124,6 +127,8 @@ class Narrator:
                 yield Line(now, "pharmacy", what, f"first day without: {_day(command.runs_out)}")
             case commands.CancelRefill():
                 yield Line(now, "pharmacy", "need not prepare it any more", _words(command.why))
+            case commands.AskAdvice():
+                yield Line(now, "record", f"{_words(command.service)} is asked for advice", "nothing waits for it")
             case commands.ReleaseVisit():
                 yield Line(now, "nurse", "the day kept for the visit is free again")
             case commands.RetractMessage():
@@ -135,8 +140,10 @@ class Narrator:
         if self.wording is None:
             return "; ".join(f"{part.template}{f' {part.day}' if part.day else ''}" for part in command.parts)
         samples = {name: in_language(texts, self.language)[0] for name, texts in self.wording.frames.variables.items()}
+        of_pathways = [part for part in command.parts if part.pathway]  # what the network adds is not of this wording
         parts = [
-            (part.pathway, part.template, samples | ({"day": part.day.isoformat()} if part.day else {})) for part in command.parts
+            (part.pathway, part.template, samples | ({"day": part.day.isoformat()} if part.day else {}))
+            for part in of_pathways or command.parts
         ]
         try:
             return self.wording.render(parts, self.language, samples.get("sender", "Cairn"), "")

@@ -96,10 +96,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReferralNews:
-    """What becomes of the open referral; ``day`` for a booking. ``more_given`` is our own word: the place was answered."""
+    """What becomes of the open referral; ``day`` for a booking. Our own words are ``more_given`` (the place was answered),
+    ``cancelled`` and ``abort_asked`` (it was called off); ``placed``: another place has it now.
+    """
 
     stage: Literal[
-        "accepted", "refused", "booked", "attended", "not_attended", "completed", "more_asked", "more_given", "sent_back"
+        "accepted",
+        "refused",
+        "booked",
+        "attended",
+        "not_attended",
+        "completed",
+        "more_asked",
+        "more_given",
+        "sent_back",
+        "in_progress",
+        "placed",
+        "cancelled",
+        "abort_asked",
+        "aborted",
     ]
     day: date | None = None
 

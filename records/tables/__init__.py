@@ -2,6 +2,20 @@
 
 from records.tables.access import Account, ApiKey, AuditRow, AuditSubject, Idempotency
 from records.tables.base import Base, Moment
+from records.tables.connecting import (
+    AccountSubject,
+    AdviceService,
+    GivenIdentifier,
+    HookClient,
+    HookFeedback,
+    PlaceChange,
+    PlaceFeed,
+    RequestLimits,
+    SmartClient,
+    UsedAssertion,
+    Webhook,
+    WebhookDelivery,
+)
 from records.tables.messages import (
     Alert,
     Attempt,
@@ -46,6 +60,8 @@ from records.tables.work import ReferralRow, RefillRow, TaskRow, VisitBooking
 
 __all__ = [
     "Account",
+    "AccountSubject",
+    "AdviceService",
     "Alert",
     "ApiKey",
     "Attempt",
@@ -63,7 +79,10 @@ __all__ = [
     "EventRow",
     "Figures",
     "ForecastRow",
+    "GivenIdentifier",
     "Holiday",
+    "HookClient",
+    "HookFeedback",
     "Idempotency",
     "JobRow",
     "LeaseRow",
@@ -81,10 +100,14 @@ __all__ = [
     "PersonKey",
     "PersonToken",
     "PhoneQuestion",
+    "PlaceChange",
+    "PlaceFeed",
     "ReferralRow",
     "RefillRow",
+    "RequestLimits",
     "Rollout",
     "RolloutPatient",
+    "SmartClient",
     "SmsPace",
     "StepRow",
     "Stock",
@@ -93,5 +116,8 @@ __all__ = [
     "TimelineRow",
     "Traffic",
     "Usage",
+    "UsedAssertion",
     "VisitBooking",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from records.tables.base import Base, Code, Id, Key
+from records.tables.base import Base, Code, Id, Key, machine_time
 
 
 class Account(Base):
@@ -25,6 +25,7 @@ class Account(Base):
     locked_until: Mapped[datetime | None]
     created: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
+    changed: Mapped[datetime] = mapped_column(default=machine_time, onupdate=machine_time)
 
 
 class ApiKey(Base):

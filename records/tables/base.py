@@ -31,6 +31,11 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+def machine_time() -> datetime:
+    """Now by the machine, UTC: when a row of the installation's own was written."""
+    return datetime.now(UTC)
+
+
 class Base(DeclarativeBase):
     """Names of constraints are fixed, so that a migration can find them on both databases."""
 

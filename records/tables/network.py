@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from records.tables.base import Base, Code, Id
+from records.tables.base import Base, Code, Id, machine_time
 
 
 class ClockRow(Base):
@@ -23,7 +23,7 @@ class Organisation(Base):
     """A place in the tree: network, centre, station, hospital or pharmacy.
 
     ``rank``: the network's order in which places are asked. ``network_id``: the root of its tree. ``calendar``: whose holidays it
-    keeps, empty for its parent's. ``version`` counts edits.
+    keeps, empty for its parent's. ``version`` counts edits, ``changed`` is the last one's moment (the machine's).
     """
 
     __tablename__ = "organisation"
@@ -34,8 +34,10 @@ class Organisation(Base):
     name: Mapped[str] = mapped_column(String(200))
     rank: Mapped[int] = mapped_column(default=0)
     phone: Mapped[str] = mapped_column(String(40), default="")
+    address: Mapped[str] = mapped_column(String(200), default="")  # as patients are told it
     calendar: Mapped[str] = mapped_column(Code, default="")
     version: Mapped[int] = mapped_column(default=1)
+    changed: Mapped[datetime] = mapped_column(default=machine_time, onupdate=machine_time)
     __table_args__ = (Index("ix_organisation_network_id_kind_rank", "network_id", "kind", "rank"),)
 
 
@@ -51,6 +53,7 @@ class CareTeam(Base):
     on_call_phone: Mapped[str] = mapped_column(String(40), default="")
     emergency_number: Mapped[str] = mapped_column(String(20), default="120")
     version: Mapped[int] = mapped_column(default=1)
+    changed: Mapped[datetime] = mapped_column(default=machine_time, onupdate=machine_time)
 
 
 class TeamPulse(Base):

@@ -300,7 +300,7 @@ async def test_a_webhook_hears_of_it_once_signed_and_again_when_it_is_over(
     assert len({one["id"] for one in told}) == 1
     for signed, body in heard:
         at = datetime.fromtimestamp(int(signed[2:].split(",")[0]), UTC)
-        assert signed == signature("s3cret", body, at=at)
+        assert signed == signature(["s3cret"], body, at=at)
     async with network.database.reading() as session:
         (alert,) = await session.scalars(select(Alert))
     assert "patient" not in json.dumps(message_of(alert))

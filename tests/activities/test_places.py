@@ -50,12 +50,8 @@ async def test_a_referral_reaches_the_first_hospital_once_whoever_hands_it_over(
 
 async def test_a_refusal_goes_to_the_next_hospital_and_the_last_refusal_is_learnt(installation: Installation) -> None:
     await installation.deliver(await _referred(installation))
-    for n, learnt in ((1, False), (2, True)):
-        await installation.tell(
-            lambda now, n=n: ReferralMoved(id=f"no/{n}", at=now, learnt=now, referral="referral#1", stage="refused")
-        )
-        (again,) = (await installation.step((await installation.row()).last_step + 1)).handovers
-        assert await installation.deliver(again) == Delivered(learnt=learnt, status="handed")
+    for n in (1, 2):
+        assert await _refuse(installation, n) == Delivered(learnt=True, status="handed")  # another has it, or none is left
     assert [place for place, _ in await _referrals(installation)] == ["h0", "h1"]
     await installation.step((await installation.row()).last_step + 1)
     assert "place_referral" in str((await installation.state())["tasks"])
@@ -111,8 +107,10 @@ async def _open_again(installation: Installation) -> None:
 
 
 async def _refuse(installation: Installation, n: int) -> Delivered:
+    """The place that was asked last refuses; the patient is told besides, where another one has it."""
     await installation.tell(lambda now: ReferralMoved(id=f"no/{n}", at=now, learnt=now, referral="referral#1", stage="refused"))
-    (again,) = (await installation.step((await installation.row()).last_step + 1)).handovers
+    handovers = (await installation.step((await installation.row()).last_step + 1)).handovers
+    (again,) = [handover for handover in handovers if handover.kind == "referral"]
     return await installation.deliver(again)
 
 
@@ -122,7 +120,7 @@ async def test_a_closed_hospital_is_passed_over_and_asked_once_it_opens_again(in
     await installation.deliver(await _referred(installation))
     assert [place for place, _ in await _referrals(installation)] == ["h1"]
     await _open_again(installation)
-    assert await _refuse(installation, 1) == Delivered(learnt=False, status="handed")
+    assert await _refuse(installation, 1) == Delivered(learnt=True, status="handed")
     assert [place for place, _ in await _referrals(installation)] == ["h0", "h1"]
     assert await _refuse(installation, 2) == Delivered(learnt=True, status="handed"), "nobody is asked twice"
     assert len(await _referrals(installation)) == 2
@@ -179,3 +177,45 @@ async def test_a_pharmacy_that_lacks_the_medicine_is_passed_over_until_its_day(
     await installation.deliver(refill)
     async with installation.database.reading() as session:
         assert list(await session.scalars(select(RefillRow.pharmacy_id))) == [asked]
+
+
+async def _silent(installation: Installation) -> Handover:
+    """The first hospital has said nothing for three days: what is planned then."""
+    await installation.deliver(await _referred(installation))
+    installation.now += timedelta(days=3, minutes=1)
+    handovers = (await installation.step((await installation.row()).last_step + 1)).handovers
+    (again,) = [handover for handover in handovers if handover.key == "referral#1/2"]
+    return again
+
+
+async def test_a_silent_hospital_is_told_that_another_has_it_once_whoever_hands_it_over(
+    installation: Installation,
+) -> None:
+    again = await _silent(installation)
+    answers = await asyncio.gather(*(installation.deliver(again) for _ in range(3)))
+    assert sorted(answer.status for answer in answers) == ["handed", "settled", "settled"]
+    assert await _referrals(installation) == [("h0", "cancelled"), ("h1", "requested")]
+
+
+async def test_a_hospital_that_answers_in_the_last_moment_keeps_the_patient(installation: Installation) -> None:
+    again = await _silent(installation)
+    async with installation.database.begin() as session:
+        row = (await session.scalars(select(ReferralRow))).one()
+        row.stage = "accepted"
+    await installation.tell(
+        lambda now: ReferralMoved(id="yes", at=now, learnt=now, referral="referral#1", stage="accepted", attempt=1)
+    )
+    assert await installation.deliver(again) == Delivered(learnt=False, status="handed")
+    assert await _referrals(installation) == [("h0", "accepted")]
+    await installation.step((await installation.row()).last_step + 1)
+    assert "'stage': 'accepted'" in str((await installation.state())["referrals"])
+
+
+async def test_a_silent_hospital_keeps_the_referral_where_no_other_is_left(installation: Installation) -> None:
+    again = await _silent(installation)
+    async with installation.database.begin() as session:
+        await session.execute(delete(Organisation).where(Organisation.id == "h1"))
+    assert await installation.deliver(again) == Delivered(learnt=True, status="handed")
+    assert await _referrals(installation) == [("h0", "requested")]
+    await installation.step((await installation.row()).last_step + 1)
+    assert "place_referral" in str((await installation.state())["tasks"])

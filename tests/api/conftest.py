@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from activities.advice import AdviceActivities
 from activities.channels.registry import Channels
 from activities.channels.sandbox import SandboxChannel
 from activities.enrolment import Enrolments
@@ -22,12 +25,14 @@ from activities.places import PlaceActivities
 from activities.plans import Plans
 from activities.steps import StepActivities
 from activities.waking import NotWoken, Waker
-from api.app import ApiParts, create_app
+from api.parts import ApiParts
+from pathways.language import Loaded
 from records.callers import hashed
 from records.clock import Clock
-from records.database import Database, migrate
+from records.database import Database
 from records.tables import ApiKey, CareTeam, Organisation
 from records.vault import Vault
+from tests.kept import KeptEngine, kept_app
 from workers.parts import publish_shipped
 from workflows.contract import Deliver, Handover, Step
 
@@ -59,6 +64,7 @@ class InProcessWaker:
     steps: StepActivities
     messages: MessageActivities
     places: PlaceActivities
+    advice: AdviceActivities
     away: bool = False
     woken: list[str] = field(default_factory=list)
 
@@ -81,6 +87,7 @@ class InProcessWaker:
             "message": self.messages.deliver_message,
             "referral": self.places.deliver_referral,
             "refill": self.places.deliver_refill,
+            "advice": self.advice.deliver_advice,
         }[handover.kind]
         return (await deliver(Deliver(patient, handover.key, handover.kind))).learnt
 
@@ -146,11 +153,31 @@ def _signed(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
+_loaded: dict[str, Loaded] = {}  # a version never changes
+_engine = KeptEngine()
+
+
+@pytest.fixture(scope="session")
+def fresh_network(fresh_sqlite: Path) -> Path:
+    """A file to copy, with the places, the teams and the keys."""
+
+    async def go() -> None:
+        database = Database.open(f"sqlite+aiosqlite:///{file}")
+        await _settle_in(database)
+        await database.close()
+
+    file = fresh_sqlite.with_name("network.db")
+    shutil.copy(fresh_sqlite, file)
+    asyncio.run(go())
+    return file
+
+
 @pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[Network]:
-    database = Database.open(f"sqlite+aiosqlite:///{tmp_path / 'cairn.db'}")
-    await migrate(database)
-    async with a_network(database, tmp_path) as network:
+async def network(fresh_network: Path, tmp_path: Path) -> AsyncIterator[Network]:
+    """The network over SQLite."""
+    shutil.copy(fresh_network, tmp_path / "cairn.db")
+    database = _engine.turned_to(f"sqlite+aiosqlite:///{tmp_path / 'cairn.db'}")
+    async with _over(database, tmp_path) as network:
         yield network
     await database.close()
 
@@ -158,9 +185,14 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
 @asynccontextmanager
 async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
     """The network over a migrated database that is still empty."""
-    vault, clock, plans = Vault(bytes(range(32))), Clock(), Plans()
+    await _settle_in(database)
+    async with _over(database, folder) as network:
+        yield network
+
+
+async def _settle_in(database: Database) -> None:
     async with database.begin() as session:
-        await clock.drive(session, START)
+        await Clock().drive(session, START)
         await publish_shipped(session, at=START)
         session.add(Organisation(id="network", kind="network", name="Network", network_id="network"))
         await session.flush()
@@ -180,6 +212,11 @@ async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
             for key, (role, place) in KEYS.items()
         )
 
+
+@asynccontextmanager
+async def _over(database: Database, folder: Path) -> AsyncIterator[Network]:
+    vault, clock, plans = Vault(bytes(range(32))), Clock(), Plans(loaded=_loaded)
+
     async def now() -> datetime:
         async with database.reading() as session:
             return await clock.now(session)
@@ -189,6 +226,7 @@ async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
             StepActivities(database, vault, plans, clock),
             MessageActivities(database, vault, plans, clock, Channels.of(channel)),
             PlaceActivities(database, vault, clock),
+            AdviceActivities(database, vault, clock, plans, ("127.0.0.1",)),
         )
         parts = ApiParts(
             database=database,
@@ -202,6 +240,7 @@ async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
             channels=Channels.of(channel),
             public_url="https://cairn.example",
         )
-        transport = httpx.ASGITransport(app=create_app(parts))
-        async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test") as http:
-            yield Network(parts, waker, channel, http)
+        with kept_app(parts) as app:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test") as http:
+                yield Network(parts, waker, channel, http)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from activities import advice as outside
 from activities.channels import twilio_codes
+from activities.webhooks import reaching
 from pathways import engine, forecast
 from pathways.engine.plan import Hold
 from pathways.engine.state import Life
@@ -40,8 +42,16 @@ def providers() -> set[str]:
     return table | {"given_up", "refused", "no_such_number", "opted_out"}
 
 
+def advice() -> set[str]:
+    """Why an outside service may have given none."""
+    asks, reaches = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (outside, reaching))
+    why = reaches[reaches.index("def _why") :].partition("\n\n\n")[0]
+    return set(re.findall(r'return \(\), "(\w+)"', asks)) | set(re.findall(r'(?:return|else) "([a-z_]+)"', why))
+
+
 #: What is held back by no word but by a name: where, and what it may be. A new one fails the test until it is told here.
 DYNAMIC: Mapping[str, Callable[[], set[str]]] = {
+    "advice.py: event.reason": advice,
     "answering.py: why": lambda: returned("answering.py", "_held_back") | set(get_args(Life)),
     "carrying.py: code": lambda: called_with("carrying.py", "_doubt", 0) | returned("redating.py", "move_due") | {"service_gone"},
     "contacts.py: why": lambda: (
@@ -58,6 +68,7 @@ DYNAMIC: Mapping[str, Callable[[], set[str]]] = {
     "redating.py: why": lambda: called_with("redating.py", "skip", 2),
     "refold.py: held_back": lambda: returned("ordering.py", "not_corrected"),
     "replies.py: held_back": lambda: returned("replies.py", "_not_now"),
+    "substitutes.py: held_back": lambda: {"no_refill_service"},
     "standing.py: held_back": set,  # of the reason that is made; the words are those of its callers
     "standing.py: why": lambda: returned("contacts.py", "cannot_text"),
     "standing.py: held": set,  # each of its words is found where it is set

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from api.app import create_app
 from api.checker import Checked, Checker, check
 from tests.api.conftest import Network
+from tests.kept import kept_app
 
 #: Sound, and a version of the shipped pathway by its name.
 SMALL = """\
@@ -62,6 +62,7 @@ class InProcess(Checker):
 async def otherwise(network: Network, *, four_eyes: bool = True, checker: Checker | None = None) -> AsyncIterator[Network]:
     """The same network behind another API."""
     parts = replace(network.parts, four_eyes=four_eyes, checker=checker or InProcess())
-    transport = httpx.ASGITransport(app=create_app(parts))
-    async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test") as http:
-        yield replace(network, parts=parts, http=http)
+    with kept_app(parts) as app:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test") as http:
+            yield replace(network, parts=parts, http=http)

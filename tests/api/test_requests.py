@@ -104,7 +104,7 @@ async def test_a_wrong_move_says_where_the_referral_stands_and_what_it_could_bec
     assert answer.status_code == 409
     assert answer.json()["detail"] == (
         "This referral is requested and cannot become not attended: only one that is accepted or booked can. "
-        "From here it could become received, more asked, accepted, refused, booked, attended or completed."
+        "From here it could become received, more asked, accepted, refused, booked, attended, in progress or completed."
     )
     await _says(network, referral["id"], "refuse", {"reason": "no bed"})
     answer = await network.post(f"/referrals/{referral['id']}/complete", {"report": "lost words"}, "hospital-1")
@@ -190,7 +190,7 @@ async def test_a_part_is_handed_out_and_the_request_stays_open_for_the_rest(netw
     path = f"/refills/{refill['id']}"
     assert (await network.post(f"{path}/dispense", {"days": 10, "part": True}, "pharmacy-1")).status_code == 200
     seen = (await network.get(path, "pharmacy-1")).json()
-    assert (seen["stage"], seen["moves"]) == ("part", ["ready", "part", "dispensed", "out_of_stock"])
+    assert (seen["stage"], seen["moves"]) == ("part", ["ready", "part", "dispensed", "substitute_proposed", "out_of_stock"])
     assert [one["id"] for one in (await network.get("/refills", "manager", open=True)).json()["items"]] == [refill["id"]]
     (supply,) = (await network.get(f"/patients/{patient}")).json()["supplies"]
     assert (supply["ends"], supply["stage"]) == ("2025-03-31", "part")

@@ -21,6 +21,7 @@ from records.pulse import Pulse, touch
 from records.tables import ApiKey, CareTeam, Patient, TaskRow
 from tests.api.conftest import EMERGENCY, START, Network, a_network
 from tests.api.serving import Served, served
+from tests.kept import heard
 
 TODAY = START.date()
 SOON = 5.0  # seconds; a stream that is not heard of by then never will be
@@ -104,14 +105,14 @@ async def test_a_caller_with_several_teams_is_told_which_to_choose_from(network:
 async def test_a_worklist_costs_as_many_queries_with_fifty_tasks_as_with_five(place: Network) -> None:
     patient = await place.enrol()
     asked: list[str] = []
-    event.listen(place.parts.database.engine.sync_engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     counts = []
     for n in range(2):
         for k in range(5 if n == 0 else 45):
             await opened(place, patient, f"task/{n}/{k}", due=TODAY)
         place.parts.keys.forget()  # else the caller's key is asked for again only where five seconds have passed
         asked.clear()
-        assert len((await place.get("/worklist")).json()["tasks"]) == (5 if n == 0 else 50)
+        with heard(place.parts.database, asked):
+            assert len((await place.get("/worklist")).json()["tasks"]) == (5 if n == 0 else 50)
         counts.append(sum(one.startswith(("SELECT", "WITH")) for one in asked))
     assert counts[0] == counts[1]
 
@@ -243,11 +244,14 @@ async def test_however_many_watch_the_pulses_are_looked_at_by_one_and_no_connect
             if "team_pulse" in args[2]:
                 looks.put_nowait(args[2])
 
-        event.listen(engine.sync_engine, "before_cursor_execute", looked)
         pollers = [task for task in asyncio.all_tasks() if "Watch._poll" in repr(task.get_coro())]
         assert len(pollers) == 1
-        for _ in range(3):
-            assert "IN" in await looks.get()
+        event.listen(engine.sync_engine, "before_cursor_execute", looked)
+        try:
+            for _ in range(3):
+                assert "IN" in await looks.get()
+        finally:
+            event.remove(engine.sync_engine, "before_cursor_execute", looked)
         held = engine.sync_engine.pool.checkedout()  # type: ignore[attr-defined]
         assert held <= 1, "at the most the one who looks"
     assert it.parts.watch.listeners == 0

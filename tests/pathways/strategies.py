@@ -15,6 +15,7 @@ from pathways.engine.commands import BookVisit
 from pathways.engine.events import AnyEvent, Fill, Known
 from pathways.engine.plan import Plan
 from pathways.language.catalogue import library
+from pathways.language.limits import shipped_limits
 
 BEGIN = datetime(2025, 1, 6, 8, tzinfo=UTC)
 ZONES = ("Asia/Shanghai", "America/New_York", "Pacific/Auckland", "Nowhere/AtAll")
@@ -23,8 +24,8 @@ CONDITIONS = (("hypertension",), ("hypertension", "type2_diabetes"), ("type2_dia
 
 @cache
 def shipped_plan() -> Plan:
-    """The pathways that we ship, as one plan."""
-    return Plan(library().pathways())
+    """The pathways and the limits that we ship, as one plan."""
+    return Plan(library().pathways(), limits=shipped_limits())
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ enrolments = st.builds(
     _enrolled, pathway_sets, st.sampled_from(ZONES), days, st.sampled_from([None, "red", "odd"]), st.sampled_from(CONDITIONS)
 )
 stages = ["received", "accepted", "refused", "booked", "attended", "not_attended", "completed", "nowhere"]
-stages += ["more_asked", "more_asked", "more_given", "sent_back"]
+stages += ["more_asked", "more_asked", "more_given", "sent_back", "in_progress", "placed", "cancelled", "abort_asked", "aborted"]
 
 
 def _plain(cls: type, **fields: Any) -> Any:
@@ -103,12 +104,16 @@ def _plain(cls: type, **fields: Any) -> Any:
 
 
 referral_moves = st.builds(
-    lambda i, s, d: (
-        lambda now: (events.ReferralMoved, {"referral": _key(list(now.referrals), i), "stage": s, "day": _with_day(now, d)})
+    lambda i, s, d, a: (
+        lambda now: (
+            events.ReferralMoved,
+            {"referral": _key(list(now.referrals), i), "stage": s, "day": _with_day(now, d), "attempt": a},
+        )
     ),
     index,
     st.sampled_from(stages),
     days,
+    st.integers(0, 3),
 )
 errands = st.one_of(
     referral_moves,
@@ -117,7 +122,31 @@ errands = st.one_of(
             lambda now: (events.RefillMoved, {"refill": _key([x.refill or "" for x in now.supplies.values()], i), "stage": s})
         ),
         index,
-        st.sampled_from(["received", "ready", "out_of_stock", "refused", "nowhere"]),
+        st.sampled_from(["received", "ready", "out_of_stock", "refused", "nowhere", "cleared"]),
+    ),
+    st.builds(
+        lambda i, s: (
+            lambda now: (
+                events.RefillMoved,
+                {
+                    "refill": _key([x.refill or "" for x in now.supplies.values()], i),
+                    "stage": "substitute_proposed",
+                    "substitute": s,
+                },
+            )
+        ),
+        index,
+        st.sampled_from(["felodipine", "nifedipine", "water"]),
+    ),
+    st.builds(
+        lambda i, a: (
+            lambda now: (
+                events.SubstituteDecided,
+                {"refill": _key([x.refill or "" for x in now.supplies.values()], i), "approved": a},
+            )
+        ),
+        index,
+        st.booleans(),
     ),
     st.builds(
         lambda m, d, n, p: lambda now: (events.Dispensed, {"fill": Fill(m, _with_day(now, d), n), "part": p}),

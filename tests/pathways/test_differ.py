@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathways.engine.conditions import Expression
-from pathways.engine.plan import ByTag, Decision, Escalation, Given, Pathway, ReferSpec, Reminder, Service, Table, TaskSpec
+from pathways.engine.plan import AskSpec, ByTag, Decision, Escalation, Given, Pathway, ReferSpec, Reminder, Service, Table, TaskSpec
 from pathways.language import Loaded, load_published
 from pathways.language.catalogue import LIBRARY
 from pathways.language.differ import _TEXTS, ELSEWHERE, SPECIAL, Difference, differences
@@ -35,6 +35,7 @@ SAMPLES: Mapping[str, Any] = {
     "Decision.send": "visit_soon",
     "Decision.alert": "on_call",
     "Decision.advise": {"metformin": "stop"},
+    "Decision.ask": AskSpec("risk_model"),
     "ReferSpec.confirm": "doctor",
     "Row.when": OTHER,
     "Row.cites": "somebody",

@@ -34,19 +34,19 @@ def held_back(player: Player) -> str:
     return told(player).rpartition("held back: ")[2].strip()
 
 
-def test_a_hospital_that_asks_for_more_is_not_chased_while_we_owe_the_answer() -> None:
+def test_a_hospital_that_asks_for_more_is_not_passed_over_while_we_owe_the_answer() -> None:
     player, key = referred()
     says(player, key, "more_asked", 11)
     assert tasks(player) == ["referral_question"]
     player.wait(player.moment(date(*MARCH, 18)))
-    assert "chase_referral" not in tasks(player)
+    assert "question_overdue" in tasks(player)  # a doctor is asked to answer
     says(player, key, "more_given", 18)
-    assert "referral_question" not in tasks(player)
+    assert not {"referral_question", "question_overdue"} & set(tasks(player))
     assert player.state.referrals[key].stage == "received"
     player.wait(player.moment(date(*MARCH, 20)))
-    assert "chase_referral" not in tasks(player)
+    assert player.state.referrals[key].attempt == 1
     player.wait(player.moment(date(*MARCH, 22)))
-    assert "chase_referral" in tasks(player)
+    assert player.state.referrals[key].attempt == 2
 
 
 def test_a_question_does_not_stop_the_clock_of_an_emergency() -> None:
@@ -78,16 +78,8 @@ def test_whoever_finishes_the_question_lets_the_hospital_have_the_next_word() ->
     assert player.state.referrals[key].stage == "received"
     says(player, key, "more_given", 12)
     assert held_back(player) == "nothing asked"
-    player.wait(
-        player.moment(
-            date(
-                *MARCH,
-                15,
-            ),
-            time(13),
-        )
-    )
-    assert "chase_referral" in tasks(player)
+    player.wait(player.moment(date(*MARCH, 15), time(13)))
+    assert player.state.referrals[key].attempt == 2
 
 
 @pytest.mark.parametrize(("stage", "then"), [("accepted", "accepted"), ("attended", "attended"), ("refused", "requested")])
@@ -101,7 +93,7 @@ def test_a_hospital_that_goes_on_without_our_answer_needs_it_no_more(stage: str,
 
 def test_who_is_sent_back_has_a_report_to_be_read_and_is_still_checked_on() -> None:
     player, key = referred()
-    says(player, key, "received", 11)
+    says(player, key, "accepted", 11)
     says(player, key, "sent_back", 14)
     assert tasks(player) == ["read_report"]
     says(player, key, "completed", 14)
@@ -114,7 +106,7 @@ def test_who_is_sent_back_has_a_report_to_be_read_and_is_still_checked_on() -> N
 
 def test_who_is_sent_back_after_the_check_closes_the_referral_at_once() -> None:
     player, key = referred()
-    says(player, key, "received", 11)
+    says(player, key, "in_progress", 11)
     player.wait(player.moment(date(*MARCH, 21)))
     player.happens(events.TaskClosed, date(*MARCH, 22), task=task(player, "referral_check"))
     says(player, key, "sent_back", 23)

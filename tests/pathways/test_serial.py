@@ -36,7 +36,7 @@ def test_a_moment_in_another_offset_comes_back_in_utc() -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ({"type": "visit"}, "use one of: answer_received"),
+        ({"type": "visit"}, "use one of: advice_failed, advice_given, answer_received"),
         ({"at": "2025-03-03T09:00:00"}, "need a time zone"),
         ({"reading": {}}, "reading: Unexpected keyword argument"),
         ({"readings": {"sbp": None}}, "readings.sbp"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from some import a_network, a_patient, a_profile
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.booking import Rule, Spread, spread
@@ -19,6 +19,7 @@ from pathways.language.catalogue import library
 from records.bookings import Bookings, working_days
 from records.database import Database
 from records.tables import Closure, Holiday, Organisation, VisitBooking
+from tests.kept import heard
 
 MONDAY, FRIDAY, SATURDAY, SUNDAY = date(2025, 3, 3), date(2025, 3, 7), date(2025, 3, 8), date(2025, 3, 9)
 TODAY = date(2025, 2, 26)
@@ -199,6 +200,6 @@ async def test_the_working_days_of_a_window_are_one_query(database: Database) ->
         await a_network(session)
         await _spring_festival(session)
         await session.flush()
-        event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
-        await working_days(session, "centre-1", MONDAY, SUNDAY)
+        with heard(database, asked):
+            await working_days(session, "centre-1", MONDAY, SUNDAY)
     assert len(asked) == 1

@@ -47,9 +47,22 @@ from records.clock import Clock
 from records.closures import Closures
 from records.database import Database
 from records.figures import TeamFigures
-from records.tables import Account, AuditRow, AuditSubject, ForecastRow, Idempotency, MessageHold, PathwayDraft, Rollout
+from records.tables import (
+    Account,
+    AdviceService,
+    AuditRow,
+    AuditSubject,
+    ForecastRow,
+    Idempotency,
+    MessageHold,
+    PathwayDraft,
+    Rollout,
+    SmartClient,
+    Webhook,
+)
 from records.usage import UsageCounts
 from records.vault import Vault
+from records.webhooks import Webhooks
 
 SIZE = Size(patients=4000, tasks=20_000, per_team=100)
 TEAMS, OF_A_CENTRE = len(SIZE.teams), 1 / len(SIZE.centres)
@@ -97,6 +110,54 @@ ASKED: Mapping[str, Sequence[Mapping[str, str]]] = {
     "/referrals": ({"stage": "requested"}, {"stage": "completed"}, {"urgency": "urgent"}, {"open": "true"}, {"open": "false"}),
     "/refills": ({"stage": "requested"}, {"stage": "dispensed"}, {"open": "true"}, {"open": "false"}),
 }
+
+#: What record systems ask at the FHIR door; with ``_count``, and the page behind it. Counting ends at 10,000 by itself.
+FHIR: Sequence[tuple[str, Mapping[str, str]]] = (
+    ("Patient", {}),
+    ("Patient", {"name": COMMON}),
+    ("Patient", {"family": RARE, "birthdate": "1950"}),
+    ("Patient", {"phone": phone_of(7)}),
+    ("Patient", {"identifier": "urn:cairn:roster|7"}),
+    ("Patient", {"general-practitioner": "Organization/team-1", "_lastUpdated": "gt2025-01-01"}),
+    ("Patient", {"active": "true"}),
+    ("Patient", {"active": "false", "organization": "Organization/centre-1"}),
+    ("Patient", {"deceased": "true"}),
+    ("Patient/{patient_id}", {}),
+    ("Observation", {"patient": "{patient_id}"}),
+    ("Communication", {"patient": "{patient_id}"}),
+    ("MedicationDispense", {"patient": "{patient_id}"}),
+    ("Provenance", {"patient": "{patient_id}"}),
+    ("Provenance", {"target": "Task/{referral_id}"}),
+    ("CarePlan", {"patient": "{patient_id}"}),
+    ("MedicationRequest", {}),
+    ("MedicationRequest", {"status": "active"}),
+    ("MedicationRequest", {"status": "completed", "_sort": "-_lastUpdated"}),
+    ("MedicationRequest", {"_lastUpdated": "gt2025-01-01"}),
+    ("MedicationRequest", {"patient": "{patient_id}"}),
+    ("Task", {}),
+    ("Task", {"_sort": "-_lastUpdated"}),
+    ("Task", {"_lastUpdated": "gt2025-01-01", "_sort": "_lastUpdated"}),
+    ("Task", {"status": "requested"}),
+    ("Task", {"status": "requested,received,accepted", "_sort": "-authored-on"}),
+    ("Task", {"status": "completed", "code": "fulfill"}),
+    ("Task", {"status": "in-progress"}),
+    ("Task", {"status:not": "completed"}),
+    ("Task", {"business-status": "booked"}),
+    ("Task", {"code": "confirm_referral"}),
+    ("Task", {"code": "confirm_referral", "status": "requested"}),
+    ("Task", {"owner": "Organization/hospital-1"}),
+    ("Task", {"owner": "Organization/team-1"}),
+    ("Task", {"patient": "{patient_id}"}),
+    ("Task", {"focus": "ServiceRequest/{referral_id}"}),
+    ("Task", {"_include": "Task:focus"}),
+    ("Task/{referral_id}", {}),
+    ("Task/{referral_id}/_history", {}),
+    ("ServiceRequest", {"status": "active"}),
+    ("ServiceRequest", {"status": "completed", "_sort": "-_lastUpdated", "_revinclude": "Task:focus"}),
+    ("Organization", {"name": "centre"}),
+    ("Practitioner", {}),
+    ("PlanDefinition", {}),
+)
 
 #: What these show is not in our tables.
 OUTSIDE = frozenset({"/sandbox/messages"})
@@ -183,6 +244,16 @@ async def _changed(database: Database) -> None:
     hold = MessageHold(id="h", organisation_id="network", medicine="amlodipine", first=tomorrow, last=tomorrow, action="hold")
     async with database.begin() as session:
         session.add_all([draft, rollout, asked, hold])
+        session.add(
+            AdviceService(id="advice", network_id="network", name="risk", url="https://risk.example", timeout_ms=100, enabled=True)
+        )
+        session.add(
+            Webhook(
+                id="hook", place_id="hospital-1", kind="webhook", url="https://hospital.example", wanted=[], body={},
+                status="active", by="somebody", created=now, sealed=b"",
+            )
+        )  # fmt: skip
+        session.add(SmartClient(id="smart", name="s", role="clinic", place="hospital-1", scopes=[], created=now))
         await Closures(session).add(SIZE.centres[0], tomorrow, tomorrow, "")
 
 
@@ -224,13 +295,25 @@ async def _ask_all(city: Database, people: Rows, listener: Listener) -> list[str
                 ]
                 if 200 not in statuses:
                     unanswered.append(f"{path} {dict(query)} {sorted(set(statuses))}")
+        for path, query in FHIR:
+            asked = {name: value.format_map(known) for name, value in query.items()}
+            counted = asked if "/" in path else {**asked, "_count": str(SHOWN), "_total": "none"}
+            statuses = [
+                await _ask(http, listener, f"/fhir/{path.format_map(known)}", counted, caller, share)
+                for caller, share in CALLERS.items()
+            ]
+            if 200 not in statuses:
+                unanswered.append(f"{path} {asked} {sorted(set(statuses))}")
     return unanswered
 
 
 async def _ask(http: httpx.AsyncClient, listener: Listener, path: str, query: Mapping[str, str], caller: str, share: float) -> int:
     with listener.while_asking(f"GET {path} {dict(query)} as {caller}", share):
         answer = await http.get(path, params=dict(query), headers={"Authorization": f"Bearer {caller}"})
-    if answer.status_code == 200 and (after := _next(answer)):
+    if answer.status_code == 200 and (link := _next_link(answer)):
+        with listener.while_asking(f"GET {path} {dict(query)}, the next page, as {caller}", share):
+            answer = await http.get(link, headers={"Authorization": f"Bearer {caller}"})
+    elif answer.status_code == 200 and (after := _next(answer)):
         with listener.while_asking(f"GET {path} {dict(query)}, the next page, as {caller}", share):
             answer = await http.get(path, params={**query, "after": after}, headers={"Authorization": f"Bearer {caller}"})
     return answer.status_code
@@ -239,6 +322,12 @@ async def _ask(http: httpx.AsyncClient, listener: Listener, path: str, query: Ma
 def _next(answer: httpx.Response) -> str | None:
     body = answer.json() if answer.headers["content-type"].startswith("application/json") else None
     return cast(str | None, body.get("next")) if isinstance(body, dict) else None
+
+
+def _next_link(answer: httpx.Response) -> str | None:
+    """Of a Bundle."""
+    body = answer.json() if answer.headers["content-type"].startswith("application/fhir+json") else {}
+    return next((str(link["url"]) for link in body.get("link", ()) if link["relation"] == "next"), None)
 
 
 def _streams(get: Mapping[str, Any]) -> bool:
@@ -268,6 +357,9 @@ def _known(people: Rows) -> _Known:
         day="2026-10-01",
         closure_id="c",
         hold_id="h",
+        webhook_id="hook",
+        advice_id="advice",
+        smart_client_id="smart",
         key_id="key-centre",
         account_id="account",
         pharmacy_id="pharmacy-1",
@@ -309,6 +401,12 @@ async def _keep_house(city: Database, listener: Listener) -> None:
         async with city.reading() as session:
             await TeamFigures(session, datetime.now(UTC)).make()
 
+    async def pushed() -> None:
+        async with city.reading() as session:
+            webhooks = Webhooks(session)
+            await webhooks.with_work(datetime.now(UTC))
+            await webhooks.due(await session.get_one(Webhook, "hook"), datetime.now(UTC), limit=200)
+
     async def usage() -> None:
         await Prices(city, clock, messages).ask()
         async with city.begin() as session:
@@ -330,6 +428,7 @@ async def _keep_house(city: Database, listener: Listener) -> None:
         "settled": house.pulse,
         "count": partial(count_waiting, city, clock, Seeing().metrics),
         "doubts": doubts.settle,
+        "push": pushed,
         "closures": ClosedDays(Events(city, vault, clock)).tell,
         "start": doubts.start_missing,
         "figures": figures,

@@ -19,7 +19,6 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from activities.seeing import Seeing, Traces
 from activities.waking import Waker
-from api.observing import observe
 from records.intake.people import PersonName
 from workers.temporal import connect
 from workflows.patient import PatientWorkflow
@@ -73,7 +72,7 @@ async def the_visit(watched: Watched, *, sbp: float = float(VALUE)) -> str:
     async with the_door(stack) as door:
         transport = door.http._transport
         assert isinstance(transport, httpx.ASGITransport)
-        observe(transport.app, watched.seeing)  # type: ignore[arg-type]
+        transport.app.state.seeing = watched.seeing  # type: ignore[attr-defined]
         await door.post("manager", f"/patients/{patient}/visits", {"readings": pressure(sbp, 113.75)})
         await door.get("manager", "/patients", search=NAME)
     await stack.settle()

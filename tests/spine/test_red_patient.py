@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AsyncExitStack
 from datetime import date, datetime, time
 from pathlib import Path
@@ -13,6 +14,7 @@ from spine.people import pressure
 from spine.stack import Happening, Stack, moment, standing
 
 CHINA = ZoneInfo("Asia/Shanghai")
+CODE = re.compile(r"\d{3} \d{3}(?=\.)")  # a pick-up code, of chance
 PHONE, ON_CALL = "+8613912345678", "+8613800000001"
 HER = {
     "identifier": "A-1",
@@ -83,7 +85,10 @@ class HalfAYear:
             (moment("2025-03-10", "12:00"), self.finish("doctor", "adjust_medicine")),
             (moment("2025-03-20", "10:45"), self.pharmacy("pharmacy-1", "receive")),
             (moment("2025-03-20", "15:00"), self.pharmacy("pharmacy-1", "ready")),
-            (moment("2025-03-22", "15:00"), self.pharmacy("pharmacy-1", "dispense", {"days": 60})),
+            (
+                moment("2025-03-22", "15:00"),
+                self.pharmacy("pharmacy-1", "dispense", {"days": 60, "without_code": "known_in_person"}),
+            ),
             # The emergency.
             (moment("2025-03-24", "11:00"), self.post("manager", visit, {"readings": pressure(192, 112)})),
             (moment("2025-03-24", "11:10"), self.look("emergency")),
@@ -100,7 +105,10 @@ class HalfAYear:
             (moment("2025-04-28", "11:00"), self.post("manager", "/patients/{patient}/services", {"service": "annual_exam"})),
             (moment("2025-05-19", "11:00"), self.pharmacy("pharmacy-1", "out-of-stock")),
             (moment("2025-05-19", "13:00"), self.pharmacy("pharmacy-2", "ready")),
-            (moment("2025-05-20", "13:00"), self.pharmacy("pharmacy-2", "dispense", {"days": 90})),
+            (
+                moment("2025-05-20", "13:00"),
+                self.pharmacy("pharmacy-2", "dispense", {"days": 90, "without_code": "known_in_person"}),
+            ),
             # She does not come on 4 July, and nobody finds her.
             (moment("2025-07-12", "12:00"), self.look("missed")),
             (moment("2025-07-13", "12:00"), self.post("manager", "/patients/{patient}/calls", {"outcome": "no_answer"})),
@@ -132,26 +140,27 @@ async def test_a_red_patient_is_kept_on_the_path_for_half_a_year(tmp_path: Path)
         timeline = await stack.timeline(patient)
 
     # Every text on its day, in the morning where it is ours to choose; what answers somebody's doing follows it at once.
-    told = [(at.date(), text.split(": Xiuying, ")[1].split(" Reply STOP")[0]) for at, text in texts]
+    told = [(at.date(), CODE.sub("N", text).split(": Xiuying, ")[1].split(" Reply STOP")[0]) for at, text in texts]
     assert told == [
         (date(2025, 3, 7), "your visit with us is on March 10. Reply 1 if you will come, 2 for another day."),
         (date(2025, 3, 10), "we expect you today. If you cannot come, please reply 2."),
-        (date(2025, 3, 20), "your prescription is ready. You can collect it at Tongxin Pharmacy."),
+        (date(2025, 3, 20), "your prescription is ready. You can collect it at Tongxin Pharmacy. Show this code there: N."),
         (date(2025, 3, 21), "your visit with us is on March 24. Reply 1 if you will come, 2 for another day."),
         (date(2025, 3, 24), "we expect you today. If you cannot come, please reply 2."),
         (date(2025, 3, 24), "we have asked District Hospital to see you and will tell you the day."),
+        (date(2025, 3, 24), "please go now to District Hospital."),
         (date(2025, 3, 24), "District Hospital will see you on March 25. If you cannot go, reply 2."),
         (date(2025, 4, 4), "your visit with us is on April 7. Reply 1 if you will come, 2 for another day."),
         (date(2025, 4, 7), "we expect you today. If you cannot come, please reply 2."),
         (date(2025, 4, 25), "please come for your yearly check by May 2. To arrange a day, reply 2."),
-        (date(2025, 5, 19), "your prescription is ready. You can collect it at Market Street Pharmacy."),
+        (date(2025, 5, 19), "your prescription is ready. You can collect it at Market Street Pharmacy. Show this code there: N."),
         (date(2025, 7, 1), "your visit with us is on July 4. Reply 1 if you will come, 2 for another day."),
         (date(2025, 7, 4), "we expect you today. If you cannot come, please reply 2."),
         (date(2025, 7, 7), "we missed you on July 4. Please reply 2 and we will find another day."),
         (date(2025, 8, 19), "your visit with us is on August 22. Reply 1 if you will come, 2 for another day."),  # found again
         (date(2025, 8, 22), "we expect you today. If you cannot come, please reply 2."),
     ]
-    answers = ("prescription is ready", "have asked", "will see you")
+    answers = ("prescription is ready", "have asked", "go now", "will see you")
     for at, text in texts:
         if any(words in text for words in answers):
             assert time(9) <= at.time() < time(20), text
@@ -177,6 +186,7 @@ async def test_a_red_patient_is_kept_on_the_path_for_half_a_year(tmp_path: Path)
         "referral_accepted",
         "referral_booked",
         "referral_attended",
+        "referral_silent",  # an emergency's report is asked for after a day
         "referral_completed",
         "referral_checked",
         "referral_closed",

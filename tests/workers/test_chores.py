@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from records.audit import Entry
 from records.clock import system_time
-from records.tables import ApiKey, Figures, Idempotency, JobRow
+from records.tables import ApiKey, Figures, Idempotency, JobRow, UsedAssertion
 from records.vault import Vault
 from workers.chores import EVERY, AuditBroken, Chores
 from workers.network import DEFAULT_TEAM
@@ -50,9 +50,11 @@ async def test_what_is_old_is_forgotten_and_what_is_to_be_accounted_for_stays(tm
             long_ago = now - timedelta(days=400)
             key = {"name": "k", "role": "doctor", "place": "*", "created": long_ago, "expires": long_ago}
             session.add(ApiKey(hash="1" * 64, id="api-key", **key))
+            session.add_all(UsedAssertion(issuer="i", jti=str(ago), expires=now - timedelta(hours=ago)) for ago in (2, 0))
         assert await Chores.of(stack.parts, stack.client).expire() == "done"
         async with stack.parts.database.reading() as session:
             assert list(await session.scalars(select(Idempotency.key))) == ["new"]
+            assert list(await session.scalars(select(UsedAssertion.jti))) == ["0"]
             assert list(await session.scalars(select(ApiKey.id).where(ApiKey.id == "api-key"))) == ["api-key"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from workers.declared import SETTINGS
-from workflows.contract import PATIENTS_QUEUE, QUEUES
+from workers.parts import ALL_QUEUES
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def test_the_compose_file_holds_to_the_compose_schema() -> None:
 def test_every_task_queue_is_served_so_that_no_message_or_referral_waits_for_nobody(compose: dict[str, Any]) -> None:
     commands = [service.get("command", []) for service in compose["services"].values()]
     served = {word for command in commands if "worker" in command for word in command}
-    assert {PATIENTS_QUEUE, *QUEUES.values()} <= served
+    assert set(ALL_QUEUES) <= served
 
 
 def test_how_many_people_publish_and_which_pathways_are_followed_is_set_for_every_process_alike(compose: dict[str, Any]) -> None:

@@ -99,6 +99,10 @@ class World:
     async def deliver_refill(self, asked: Deliver) -> Delivered:
         return await self._deliver(asked)
 
+    @activity.defn(name=DELIVER["advice"])
+    async def deliver_advice(self, asked: Deliver) -> Delivered:
+        return await self._deliver(asked)
+
     @activity.defn(name=GIVE_UP)
     async def give_up(self, asked: Deliver) -> Delivered:
         self.given_up.append(asked.key)
@@ -176,6 +180,7 @@ async def following(folder: Path, world: World, *, pace: Pace | None = None) -> 
             QUEUES["message"]: world.deliver_message,
             QUEUES["referral"]: world.deliver_referral,
             QUEUES["refill"]: world.deliver_refill,
+            QUEUES["advice"]: world.deliver_advice,
         }
         async with AsyncExitStack() as workers:
             await workers.enter_async_context(

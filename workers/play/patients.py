@@ -208,7 +208,7 @@ class Patients:
                 return
             days = self.scene.dice.weighted(((30, 3), (60, 4), (90, 3)), person.character.who, refill["medicine"], "days")
             path, once = f"/refills/{refill['id']}/dispense", f"dispense/{refill['id']}"
-            if await self.scene.tell(person, path, {"days": days}, key=key, once=once):
+            if await self.scene.tell(person, path, {"days": days, "without_code": "known_in_person"}, key=key, once=once):
                 self.scene.tally.count("refills dispensed")
 
         self.scene.agenda.plan(at, f"fetch/{refill['id']}", fetch, whom=person.id)

@@ -143,6 +143,9 @@ class Pharmacy:
             person = await self.scene.person(str(refill["patient"]["id"]))
             what = "ready" if has else "out-of-stock"
             once = f"refill/{refill['id']}/{what}"
+            if has and refill.get("check") == "ask_pharmacist" and not refill.get("word"):
+                path, word = f"/refills/{refill['id']}/clear", {"word": "looked at it with the patient"}
+                await self.scene.tell(person, path, word, key=self.key, once=f"refill/{refill['id']}/clear")
             if not await self.scene.tell(person, f"/refills/{refill['id']}/{what}", {}, key=self.key, once=once):
                 return
             self.scene.tally.count("refills asked")

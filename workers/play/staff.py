@@ -262,6 +262,9 @@ class Doctor(Staff):
                 if outcome and await self.complete(task, person, self.key, outcome) and outcome == "approved":
                     for hospital in self.hospitals:
                         hospital.look_soon(timedelta(minutes=15))
+            case "refill_held":  # what the checks of medicines hold is stopped, or goes on with the doctor's word
+                outcome = dice.weighted((("stopped", 60), ("go_on", 40)), task["id"], "held")
+                await self.complete(task, person, self.key, outcome)
             case "adjust_medicine":
                 if await self.complete(task, person, self.key):
                     self.scene.eased[person.id] += 1

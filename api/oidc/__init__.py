@@ -1,0 +1,1 @@
+"""How people sign in at an OpenID provider of the network's own (OpenID Connect)."""

@@ -1,0 +1,1 @@
+"""How record systems sign in: SMART Backend Services."""
