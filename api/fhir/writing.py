@@ -141,7 +141,7 @@ async def _shown(desk: Desk, asked: Asked, kind: Kind, id_: str, status: int) ->
     """The resource as it is now, or less where the client prefers so."""
     async with desk.parts.database.reading() as session:
         resource = await kind.one(_door(desk, session), id_)
-        if resource is None:  # a place sends what it may not look up, and is shown what became of its own
+        if resource is None and asked.method == "POST":  # a place sends what it may not look up, and is shown its own
             sender = replace(desk.caller, scope=NETWORK)
             resource = await kind.one(replace(_door(desk, session), caller=sender), id_)
     if resource is None:

@@ -115,7 +115,7 @@ async def live(stack: Stack, door: Door) -> list[str]:
 
     happenings = [
         (moment("2025-03-05", "11:00"), everything),
-        (moment("2025-03-05", "15:00"), the_hospital_answers),
+        (moment("2025-03-05", "11:10"), the_hospital_answers),
         (moment("2025-03-06", "15:00"), the_pharmacy_answers),
     ]
     await stack.live(moment("2025-03-25"), happenings)
