@@ -159,7 +159,8 @@ async def test_a_year_under_fire_is_the_same_year(tmp_path: Path, breeder: Breed
         tmp_path / "fire", breeder, ("after_accept", "after_step", "before_commit", "continue_as_new", "new_run"), server_dies=True
     )
     assert fire.texts == calm.texts
-    assert fire.codes == calm.codes
+    # Their order within a day is the moment's at which a worker was there again.
+    assert sorted(fire.codes) == sorted(calm.codes)
     assert fire.deaths == ["after_accept", "after_step", "before_commit", "continue_as_new", "new_run"] * 2
 
 
