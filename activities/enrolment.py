@@ -3,11 +3,12 @@
 Rule 1: the person, the event and the pinned versions are stored in one transaction; a second enrolment of the same
         identifiers changes nothing.
 Rule 2: what the first step will decide is shown by the same engine that will take it.
+Rule 3: whoever is stored on no pathway is laid before the care team by the first step; nobody is stored and forgotten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -28,6 +29,7 @@ from records.eventlog import EventLog
 from records.intake.people import Intake
 from records.patients import NewPatient, Patients, Profile
 from records.tables import CareTeam, Patient
+from records.tables import Enrolment as Pinned
 from records.vault import Vault
 
 DEFAULT_LANGUAGE = "en"
@@ -66,18 +68,33 @@ class Enrolments:
     clock: Clock
     contact: ContactRules = field(default_factory=ContactRules)
 
-    async def enrol(self, intake: Intake, *, only: Sequence[str] | None = None) -> Enrolment:
-        """Enrol one person. ``only`` limits the pathways that are looked at."""
+    async def enrol(
+        self,
+        intake: Intake,
+        *,
+        only: Sequence[str] | None = None,
+        unplaced: bool = False,
+        also: Callable[[AsyncSession, str], Awaitable[None]] | None = None,
+    ) -> Enrolment:
+        """Enrol one person. ``only`` limits the pathways that are looked at.
+
+        ``unplaced``: somebody for whom no pathway is, is stored all the same. ``also``: what is written with the new patient, by
+        their id, in the same transaction; what it raises undoes all of it.
+        """
         place = f"{intake.source}: {intake.place}"
         notes = tuple(f"{note.place}: {note.what}; {note.remedy}" for note in intake.notes)
         identifiers = tuple(f"{identifier.system}|{identifier.value}" for identifier in intake.identifiers)
         async with self.database.begin() as session:
             patients = Patients(session, self.vault)
+            await patients.alone(identifiers)
             known = await patients.known_as(identifiers)
             if known is not None:
                 patient = await patients.get(known)
                 next_step = patient.last_step + 1 if patient else 1
                 notes = (*notes, *await _other_number(patients, patient, intake, place))
+                if await session.scalar(select(Pinned.pathway).where(Pinned.patient_id == known).limit(1)) is None:
+                    remedy = "tell what they have with: POST /api/v1/patients/ID/conditions"
+                    notes = (*notes, f"{place}: known already, and on no pathway; {remedy}")
                 return Enrolment(place, "already_enrolled", known, next_step, notes=notes)
             if intake.died is not None:
                 return Enrolment(place, "died", notes=notes)
@@ -92,7 +109,7 @@ class Enrolments:
             wanted = {name: pathway for name, pathway in current.items() if only is None or name in only}
             matches = matching(wanted, intake, calendar.local_day(now, timezone))
             chosen = [match.pathway for match in matches if match.matched]
-            if not chosen:
+            if not chosen and not unplaced:
                 return Enrolment(place, "no_pathway", matches=matches, notes=notes)
             new = NewPatient(
                 _profile(intake, identifiers),
@@ -102,6 +119,8 @@ class Enrolments:
                 {name: current[name].version for name in chosen},
             )
             patient, person = await patients.add(new, at=now)
+            if also is not None:
+                await also(session, patient.id)
             event = _event(intake, tuple(chosen), timezone, now)
             events = EventLog(session, patient, person)
             await events.append(event)
@@ -119,7 +138,7 @@ class Enrolments:
                 patient.id,
                 matches=matches,
                 tag=worst_tag(plan, foreseen),
-                due=_dues(foreseen),
+                due=dues(foreseen),
                 notes=(*notes, *_unsupplied(intake)),
             )
 
@@ -149,11 +168,16 @@ async def _other_number(patients: Patients, patient: Patient | None, intake: Int
 
 
 def matching(pathways: Mapping[str, Pathway], intake: Intake, on: date) -> tuple[Match, ...]:
-    """Every pathway, whether it is for this person, and what its condition read."""
-    matches = []
+    """Every pathway, whether it is for somebody who is sent, and what its condition read."""
     person = Person(intake.born, intake.sex, tuple(sorted(intake.conditions)))
+    return matching_now(pathways, person, (medicine.name for medicine in intake.medicines), on)
+
+
+def matching_now(pathways: Mapping[str, Pathway], person: Person, medicines: Iterable[str], on: date) -> tuple[Match, ...]:
+    """Every pathway, whether it is for this person, and what its condition read."""
+    matches, taken = [], tuple(medicines)
     for name, pathway in pathways.items():
-        known = facts(pathway, person, None, {}, on=on, medicines=tuple(medicine.name for medicine in intake.medicines))
+        known = facts(pathway, person, None, {}, on=on, medicines=taken)
         held = pathway.enrol_when.holds(known)
         read = ", ".join(f"{word} = {_shown(known[word])}" for word in sorted(pathway.enrol_when.names) if word in known)
         verdict = {True: "holds", False: "does not hold", None: "cannot be told"}[held]
@@ -198,6 +222,7 @@ def _event(intake: Intake, pathways: tuple[str, ...], timezone: str, now: dateti
         phone=any(phone.owner == "self" and phone.number for phone in intake.phones),
         carer=any(phone.owner == "carer" and phone.number for phone in intake.phones),
         texts=intake.texts,
+        lacks=_lacks(intake),
         tag=intake.tag,
         last_visit=intake.visits[0] if intake.visits else None,
         readings=readings,
@@ -210,6 +235,12 @@ def _event(intake: Intake, pathways: tuple[str, ...], timezone: str, now: dateti
     )
 
 
+def _lacks(intake: Intake) -> tuple[str, ...]:
+    """What a person should be asked for: by words of ours (api/showing/timeline.yaml)."""
+    known = {"birth_date": intake.born is not None, "identifier": bool(intake.identifiers)}
+    return tuple(name for name, there in known.items() if not there)
+
+
 def _unsupplied(intake: Intake) -> tuple[str, ...]:
     unknown = sorted({m.name for m in intake.medicines if m.last_fill is None or not m.days_supply})
     if not unknown:
@@ -217,10 +248,11 @@ def _unsupplied(intake: Intake) -> tuple[str, ...]:
     return (f"supply not known for {', '.join(unknown)}; it is followed from the next dispense",)
 
 
-def _dues(state: State) -> tuple[tuple[str, date], ...]:
-    dues = {
+def dues(state: State) -> tuple[tuple[str, date], ...]:
+    """What falls due, by ``pathway.service``, the earliest first."""
+    found = {
         (f"{pathway}.{service}", occurrence.due)
         for pathway, course in state.courses.items()
         for service, occurrence in course.services.items()
     }
-    return tuple(sorted(dues, key=lambda due: (due[1], due[0])))
+    return tuple(sorted(found, key=lambda due: (due[1], due[0])))

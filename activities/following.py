@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.plans import Plans
 from pathways.engine import Outcome, State, next_due, step
 from pathways.engine.commands import BookVisit
-from pathways.engine.events import AnyEvent, DueReached, VersionMoved
+from pathways.engine.events import AnyEvent, DueReached, PathwaysChanged, versions_in
 from pathways.engine.plan import Plan
 from pathways.engine.refold import fold, may_concern_the_past, news_of_the_past, refold
 from pathways.engine.rekeyed import rekeyed
@@ -63,8 +63,7 @@ class Following:
             self.followed.append(events[0])
             return self.engine.step(self.plan, state, events[0], self.ahead), 1
         log = await self._log()
-        moved = (version for event in log if isinstance(event, VersionMoved) for version in (event.came_from, event.to))
-        await self.know(moved)
+        await self.know(version for event in log for version in versions_in(event))
         outcome = self.engine.refold(self.plan, state, log, news, day_for=day_for)
         self.followed += news
         return outcome, len(news)
@@ -106,7 +105,18 @@ async def as_left(
     errands = bool(state.referrals) or any(supply.refill for supply in state.supplies.values())
     also = versions_named(state, events)
     plan, _ = await plans.of(session, patient.id, also=also, on=on, person=log.person, errands=errands)
-    return state, plan
+    return state, await _with_left(session, plans, log, state, plan)
+
+
+async def _with_left(session: AsyncSession, plans: Plans, log: EventLog, state: State, plan: Plan) -> Plan:
+    """The plan, and of each pathway that was left while a referral of it goes on the version that was followed last."""
+    gone = {referral.pathway for referral in state.referrals.values()} - plan.pathways.keys()
+    if not gone:
+        return plan
+    changes = [event for event in await log.of_kinds("pathways_changed") if isinstance(event, PathwaysChanged)]
+    last = {name: version for event in changes for name, version in event.versions.items() if name in gone}
+    left = await plans.versions(session, last.values())
+    return replace(plan, pathways={**{pathway.name: pathway for pathway in left.values()}, **plan.pathways})
 
 
 async def _folded_anew(
@@ -114,8 +124,7 @@ async def _folded_anew(
 ) -> tuple[State, Plan]:
     patient = log.patient
     past = (await log.all())[: patient.taken_event]
-    moved = [event for event in (*past, *events) if isinstance(event, VersionMoved)]
-    named = [version for event in moved for version in (event.came_from, event.to)]
+    named = [version for event in (*past, *events) for version in versions_in(event)]
     plan, _ = await plans.of(session, patient.id, also=named, on=on, person=log.person)
     last = await session.get_one(StepRow, (patient.id, patient.last_step))
     # What fell due after the last event was done then: it must not be done, or told, once more.
@@ -131,4 +140,4 @@ def day_for(visit: BookVisit) -> date:
 
 def versions_named(state: State, events: Iterable[AnyEvent]) -> set[str]:
     """The versions that the state or the events may need."""
-    return {*state.versions, *(event.to for event in events if isinstance(event, VersionMoved))}
+    return {*state.versions, *(version for event in events for version in versions_in(event))}

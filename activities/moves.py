@@ -16,7 +16,7 @@ from activities.following import day_for, versions_named
 from activities.plans import Plans
 from pathways.engine import State, next_due
 from pathways.engine.commands import SendMessage
-from pathways.engine.events import AnyEvent, DueReached, VersionMoved
+from pathways.engine.events import AnyEvent, DueReached, VersionMoved, versions_in
 from pathways.engine.moving import Fit, Replacing, classify
 from pathways.engine.plan import Pathway, Plan
 from pathways.engine.refold import fold
@@ -117,8 +117,7 @@ class Moves:
             plan, _ = await self.plans.of(self.session, patient.id, also=versions_named(state, untaken))
         except OldSchema:  # kept by an older engine: folded anew, as the next step will
             past = (await log.all())[: patient.taken_event]
-            moved = [event for event in (*past, *untaken) if isinstance(event, VersionMoved)]
-            named = [version for event in moved for version in (event.came_from, event.to)]
+            named = [version for event in (*past, *untaken) for version in versions_in(event)]
             plan, _ = await self.plans.of(self.session, patient.id, also=named)
             last = await self.session.get_one(StepRow, (patient.id, patient.last_step))
             state = fold(plan, patient.id, past, until=last.at, day_for=day_for)

@@ -71,18 +71,20 @@ class Plans:
         place = (RequestLimits.version, Organisation.id, Organisation.parent_id, Organisation.network_id, NetworkSupply.edits)
         query = (
             select(Enrolment.pathway, Enrolment.version, CareTeam.organisation_id, *edits, *place)
-            .join(Patient, Patient.id == Enrolment.patient_id)
+            .select_from(Patient)
+            .outerjoin(Enrolment, Enrolment.patient_id == Patient.id)
             .join(CareTeam, CareTeam.id == Patient.care_team_id)
             .join(Organisation, Organisation.id == CareTeam.organisation_id)
             .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
             .outerjoin(NetworkSupply, NetworkSupply.network_id == Organisation.network_id)
             .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
-            .where(Enrolment.patient_id == patient_id)
+            .where(Patient.id == patient_id)
             .order_by(Enrolment.pathway)
         )
         rows = (await session.execute(query)).all()
         contact = await self._contact(session, rows[0][2], tuple(rows[0][3:6])) if rows else self.contact
-        plan, wording = await self.made_of(session, [(row[0], row[1]) for row in rows], also=also, contact=contact)
+        pinned = [(row[0], row[1]) for row in rows if row[0] is not None]  # somebody on no pathway has one row without
+        plan, wording = await self.made_of(session, pinned, also=also, contact=contact)
         if rows and isinstance(rows[0][6], int):
             plan = replace(plan, limits=await self.limits(session, rows[0][9], rows[0][6]))
         if on is None or not rows or rows[0][-1] is None:

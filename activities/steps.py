@@ -124,12 +124,14 @@ class _Step:
         state, plan = await as_left(self.session, self.plans, log, events, on=self.now.date())
         following = Following(self.session, self.plans, log, self.engine, plan, self.patient.taken_event)
         number = self.patient.last_step + 1
-        events.append(DueReached(id=f"due/{number}", at=self.now, learnt=self.now))
+        time_passes: list[AnyEvent] = [DueReached(id=f"due/{number}", at=self.now, learnt=self.now)]
         handovers: list[Handover] = []
         reasons: list[Reason] = []
         shown, work_changed = self._shown(), False
         place = 0
-        while place < len(events):  # grows while bookings are answered
+        while place < len(events) or time_passes:  # grows while bookings are answered
+            if place == len(events):  # after the days that were found, which texts that are due by now may name
+                events.append(time_passes.pop())
             outcome, followed = await following.follow(state, events[place:])
             place += followed
             state = outcome.state
@@ -140,7 +142,11 @@ class _Step:
             handovers += planned
             for booking in booked:
                 answer = VisitBooked(
-                    id=f"{booking.booking}/booked", at=self.now, learnt=self.now, booking=booking.booking, day=booking.day
+                    id=f"{booking.booking}/booked",
+                    at=min(state.clock or self.now, self.now),  # when it was asked for: whatever is due since comes after it
+                    learnt=self.now,
+                    booking=booking.booking,
+                    day=booking.day,
                 )
                 if await log.append(answer):
                     events.append(answer)

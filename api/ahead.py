@@ -7,6 +7,7 @@ Rule 3: visits get days by the rule of the live patient, with the holidays, the 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -15,12 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.following import as_left
 from activities.plans import Plans, UnknownVersion
+from api.models.story import PlanOut
 from api.problems import Problem, not_found
+from api.showing.ahead import show_plan
 from pathways.engine import State, calendar
 from pathways.engine.commands import Reason
 from pathways.engine.events import Dispensed, Enrolled
 from pathways.engine.plan import Plan
 from pathways.forecast.bookings import TeamCalendar, steps
+from pathways.forecast.year import year_ahead
 from records.bookings import Bookings
 from records.clock import Clock
 from records.eventlog import EventLog
@@ -29,6 +33,7 @@ from records.scope import Scope
 from records.tables import CareTeam, Patient
 from records.vault import Vault
 
+A_YEAR = 365  # days
 LOOKS_AHEAD = timedelta(days=400)  # a year, and the visits that are due soon after it
 
 
@@ -71,6 +76,22 @@ class Standing:
             fills = event.fills if isinstance(event, Enrolled) else (event.fill,) if isinstance(event, Dispensed) else ()
             found |= {fill.medicine: fill.days for fill in fills if fill.days > 0}
         return found
+
+    async def year(self, language: str) -> PlanOut:
+        """The twelve months ahead, if all goes to plan, in the words of ``language``."""
+        fill_days = await self.fill_days()
+        planned = await asyncio.to_thread(  # a year takes the engine long enough for others to notice
+            year_ahead,
+            self.plan,
+            self.state,
+            now=self.now,
+            days=A_YEAR,
+            fill_days=fill_days,
+            working_day=self.calendar.worked.last,
+            find_day=self.calendar.find,
+        )
+        until = self.today + timedelta(days=A_YEAR)
+        return show_plan(planned, self.plan, since=self.today, until=until, language=language)
 
 
 async def standing(session: AsyncSession, parts: Looks, scope: Scope, patient_id: str) -> Standing:

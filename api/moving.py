@@ -37,7 +37,7 @@ async def move(writing: Writing, scope: Scope, patient_id: str, body: MoveIn) ->
         if body.timezone is not None and known_zone(body.timezone) is None:
             raise unusable("timezone", "is not a time zone", "use an IANA name such as Asia/Shanghai")
         event_id = writing.event_id("move", body)
-        gone, told = await _numbers(case, body, event_id, by=writing.caller_id)
+        gone, told = await numbers(case, body, event_id, by=writing.caller_id)
         moved = PersonChanged(
             id=event_id,
             at=happened_at(body.at, case.now),
@@ -74,8 +74,8 @@ async def _is_of_the_network(case: Case, scope: Scope, team: str) -> bool:
     return same or scope.covers_team(team)
 
 
-async def _numbers(case: Case, body: MoveIn, event_id: str, *, by: str) -> tuple[set[Who], list[AnyEvent]]:
-    """Carry out what is said of numbers: those that are gone, and what is to be told of the others."""
+async def numbers(case: Case, body: MoveIn, event_id: str, *, by: str) -> tuple[set[Who], list[AnyEvent]]:
+    """Carry out what is said of numbers: those that are gone, and what is to be told of the others. Raises Problem 422."""
     profile = await case.patients.profile(case.patient)
     country = shipped_places().country_of_zone(body.timezone or case.patient.timezone)
     changes = NumberChanges(case.session, case.patients.vault)

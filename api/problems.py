@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -63,6 +64,16 @@ def unread() -> Problem:
 def unusable(field: str, reason: str, remedy: str) -> Problem:
     """One field cannot be used."""
     return Problem(422, "The request cannot be used as it is; nothing was stored.", faults=[Fault(field, reason, remedy)])
+
+
+@contextmanager
+def unusable_where(field: str, *faults: type[Exception]) -> Iterator[None]:
+    """What raises one of ``faults``, whose text is "reason; remedy", is said of ``field``. Raises Problem 422."""
+    try:
+        yield
+    except faults as wrong:
+        reason, _, remedy = str(wrong).partition("; ")
+        raise unusable(field, reason, remedy) from None
 
 
 def answer(status: int, detail: str, faults: Sequence[Fault] = ()) -> JSONResponse:

@@ -233,8 +233,8 @@ class Leading:
             "parent": "network", "pharmacy": "pharmacy-1", "calendar": "CN", "day": self._day(0, 20), "on": self._day(-2, 0),
             "until": self._day(1, 30), "first": self._day(0, 5), "last": self._day(5, 9), "medicine": "amlodipine",
             "readings": READINGS, "done": [], "service": "hypertension/annual_examination", "from": "+8613800000000",
-            "role": role, "place": place, "password": "Nine-herons-at-41",
-            "kind": self._pick(["centre", "hospital", "pharmacy"], ""),
+            "role": role, "place": place, "password": "Nine-herons-at-41", "pathways": [FOLLOWED],
+            "kind": self._pick(["centre", "hospital", "pharmacy"], ""), "conditions": self._pick([["hypertension"], ["E11"]], []),
             "outcome": drawn.get("outcome") if path.endswith("/calls") else self._pick(["done", "approved", "reached"], "done"),
             "country": "CN", "part": None, "years": [2025], "on_call_phone": "+8613800000001", "rights": None,
         }  # fmt: skip

@@ -6,27 +6,19 @@ Each search of Task is asked in turn with the REST list that shows the same, in 
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import contextlib
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import asyncpg
 
 from api.fhir.kinds import id_under
-from bench.__main__ import README, with_section
-from bench.asking import TRIVIAL, Processor, Question, measure, table
-from bench.city import MONDAY, served, tuned
-from bench.filling import Size, fill, postgres_at
-from bench.ground import machine
-from records.database import Database
+from bench.asking import TRIVIAL, Question
+from bench.filling import Size
+from bench.over_a_city import MONDAY, Benchmark
 
-HEADING = "## The FHIR door in a city: last results\n"
 Work = Sequence[tuple[str, str, str]]  # patient, key and team of open tasks
 
 
@@ -34,8 +26,20 @@ def _entries(body: Any) -> int:
     return len(body.get("entry", ()))
 
 
-def questions(size: Size, referrals: Sequence[str], work: Work, today: date) -> list[Question]:
-    """What is asked. ``work``: open tasks; each is claimed once at most."""
+async def questions(postgres: asyncpg.Connection, size: Size, today: date, blocks: int) -> list[Question]:
+    """What is asked of a filled database."""
+    referrals = [row["id"] for row in await postgres.fetch("SELECT id FROM referral ORDER BY asked LIMIT 500")]
+    work = await postgres.fetch(
+        "SELECT patient_id, key, care_team_id FROM task WHERE status = 'open' AND claimed_by IS NULL "
+        "AND care_team_id = ANY($1) ORDER BY due DESC LIMIT $2",
+        size.teams[:50],
+        (blocks + 1) * 200,
+    )
+    return _of_requests(size, referrals, [tuple(row) for row in work], today)
+
+
+def _of_requests(size: Size, referrals: Sequence[str], work: Work, today: date) -> list[Question]:
+    """``work``: open tasks; each is claimed once at most."""
     teams = size.teams[:50]
     monday = today + timedelta(days=(MONDAY - today.weekday()) % 7 or 7)
     unclaimed = iter(work)
@@ -96,75 +100,7 @@ def questions(size: Size, referrals: Sequence[str], work: Work, today: date) -> 
     ]
 
 
-async def ask(url: str, server: int, size: Size, today: date, blocks: int, only: str) -> str:
-    """The figures of a filled database, as a table."""
-    async with postgres_at(url) as postgres:
-        counted = await postgres.fetch("SELECT relname, reltuples::bigint FROM pg_class WHERE relname IN ('patient', 'task')")
-        referrals = [row["id"] for row in await postgres.fetch("SELECT id FROM referral ORDER BY asked LIMIT 500")]
-        wanted = (blocks + 1) * 200
-        work = await postgres.fetch(
-            "SELECT patient_id, key, care_team_id FROM task WHERE status = 'open' AND claimed_by IS NULL "
-            "AND care_team_id = ANY($1) ORDER BY due DESC LIMIT $2",
-            size.teams[:50],
-            wanted,
-        )
-        heavy = await postgres.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
-    rows_of = {row["relname"]: row["reltuples"] for row in counted}
-    asked = questions(size, referrals, [tuple(row) for row in work], today)
-    asked = [question for question in asked if only in question.name or question.name == TRIVIAL]
-    async with served(url) as (base, api):
-        found = await measure(base, asked, Processor(api, psutil.Process(server)), blocks=blocks, say=_say)
-    title = (
-        f"**fhir** ({rows_of['patient']:,} patients in {len(size.teams)} teams, {rows_of['task']:,} tasks, {heavy}; "
-        f"{blocks} blocks; {machine()})"
-    )
-    return f"{title}\n\n{table(found)}\n"
-
-
-async def _fill(url: str, size: Size, today: date) -> None:
-    database = Database.open(url)
-    try:
-        await fill(database, size, today=today, say=_say)
-    finally:
-        await database.close()
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
-
-
-def main() -> int:
-    options = argparse.ArgumentParser(prog="python -m bench fhir", description=__doc__)
-    options.add_argument("--patients", type=int, default=1_000_000)
-    options.add_argument("--tasks", type=int, default=10_000_000)
-    options.add_argument("--blocks", type=int, default=3)
-    options.add_argument("--record", action="store_true", help="the results into bench/README.md")
-    options.add_argument("--only", default="", help="questions whose name holds this")
-    options.add_argument("--stay", action="store_true", help="leave the database up until Ctrl-C")
-    options.add_argument("--at", help="ask a database that stayed up, by its URL")
-    options.add_argument("--server", type=int, help="the process of its PostgreSQL")
-    chosen = options.parse_args()
-    size, today = Size(chosen.patients, chosen.tasks), datetime.now(UTC).date()
-
-    def asked(url: str, server: int) -> None:
-        results = asyncio.run(ask(url, server, size, today, chosen.blocks, chosen.only))
-        print(results, flush=True)
-        if chosen.record:
-            README.write_text(with_section(README.read_text(encoding="utf-8"), HEADING, results), encoding="utf-8")
-
-    if chosen.at:
-        asked(chosen.at, chosen.server or psutil.Process().pid)
-        return 0
-    with tuned() as (url, server):
-        asyncio.run(_fill(url, size, today))
-        if chosen.stay:
-            _say(f"python -m bench fhir --patients {size.patients} --at '{url}' --server {server}")
-        asked(url, server)
-        if chosen.stay:
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
-    return 0
-
+FHIR = Benchmark("fhir", "## The FHIR door in a city: last results\n", __doc__, questions)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(FHIR.run())

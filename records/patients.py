@@ -104,6 +104,16 @@ class Patients:
         found = select(PersonToken.patient_id).where(PersonToken.kind == "identifier", PersonToken.token.in_(tokens))
         return (await self.session.scalars(found.limit(1))).first()
 
+    async def alone(self, identifiers: tuple[str, ...]) -> None:
+        """Until this transaction ends nobody else stores somebody with one of these: of two who are sent at once, one is stored.
+
+        PostgreSQL's; SQLite lets one transaction write at a time.
+        """
+        if self.session.get_bind().dialect.name == "postgresql":
+            tokens = sorted({self.vault.token("identifier", one)[:8] for one in identifiers})
+            for token in tokens:
+                await self.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(token, signed=True))))
+
     async def add(self, new: NewPatient, *, at: datetime) -> tuple[Patient, PersonVault]:
         """Store a new patient with a key of their own."""
         patient_id = uuid4().hex

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -16,8 +17,11 @@ from spine.supervisor import Breeder, breeding
 
 from records.database import Database, migrate
 from tests.kept import KeptEngine
+from tests.lanes import in_lanes
 
 _numbers = count(1)
+
+gc.disable()  # until everything is imported: none of it ever goes, and to look through it again and again took a tenth of a run
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -25,9 +29,17 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
+def pytest_collection_finish() -> None:
+    """What is here stays; of what tests make, rubbish is looked for every so many objects."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that start servers and processes, and mostly wait for them, come first: begun last, they would be waited for."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/spine/", "tests/api/test_contract.py")))
+    """The long ones first, a share of them for each worker."""
+    lanes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = in_lanes(items, lanes, lambda item: item.nodeid.partition("::")[0])
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +54,7 @@ def postgres() -> Iterator[Postgres]:
     """One PostgreSQL server a session. Without PostgreSQL its tests are skipped, on CI they fail."""
     with ExitStack() as stack:
         try:
-            running = stack.enter_context(serving())
+            running = stack.enter_context(serving(small=True))
         except NoPostgres as missing:
             if os.environ.get("CI"):
                 raise
@@ -76,10 +88,11 @@ def fresh_postgres(postgres: Postgres) -> Postgres:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Makes databases: ``empty`` or ``fresh`` (migrated), on each kind of database."""
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes databases: ``empty`` or ``fresh`` (migrated), on each kind of database. They end with the test."""
 
     fresh = request.getfixturevalue(f"fresh_{'sqlite' if request.param == 'sqlite' else 'postgres'}")
+    made: list[str] = []
 
     def make(template: str) -> str:
         if request.param == "sqlite":
@@ -88,10 +101,12 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
                 shutil.copy(fresh, file)
             return f"sqlite+aiosqlite:///{file}"
         server: Postgres = fresh
-        name = f"test_{next(_numbers)}"
-        return server.copy("fresh" if template == "fresh" else "template1", name)
+        made.append(f"test_{next(_numbers)}")
+        return server.copy("fresh" if template == "fresh" else "template1", made[-1])
 
-    return make
+    yield make
+    for name in made:
+        fresh.drop(name)
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,14 @@ def heard(database: Database, asked: list[str]) -> Iterator[None]:
 
 
 _at_rest: list[FastAPI] = []
+_described: dict[str, Any] = {}
+
+
+def described(parts: ApiParts) -> dict[str, Any]:
+    """The API's own description, which is the same whatever its parts; to be read only."""
+    if not _described:
+        _described.update(create_app(parts).openapi())
+    return _described
 
 
 @contextmanager

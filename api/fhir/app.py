@@ -106,7 +106,7 @@ def _desk(request: Request, parts: ApiParts, caller: Caller, base: str, *, looks
         right = next((one for one in rights if has(caller, one)), None)
         if right is None:
             raise Refused(
-                403, "forbidden", f"A {caller.role} may not do this with a {type}, or this key is limited to other things."
+                403, "forbidden", f"The role {caller.role} may not do this with {type}, or this key is limited to other things."
             )
         named = record or (type if changes else "")
         try:

@@ -10,29 +10,26 @@ Source: HL7 FHIR R4, http.html#transaction.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.events import Change, Events, Stored
 from api.fhir.exchange import FHIR_JSON, JSON_PATCH, MERGE_PATCH, Answered, Asked, Desk
 from api.fhir.holding import hold
+from api.fhir.joining import one_transaction
 from api.fhir.kinds import Refused, Resource
 from api.fhir.outcomes import outcome_of
 from api.fhir.registry import WRITES
 from api.fhir.validation import check
 from api.problems import Problem
-from api.writing import Writing
-from records.database import Database, DatabaseAway
+from records.database import DatabaseAway
 from records.pages import BadCursor
 
 MOST = 100  # entries
@@ -148,7 +145,7 @@ async def _together(desk: Desk, entries: Sequence[Entry], write: Answer) -> list
         with _naming(one):
             await _enter(desk, one)
     try:
-        async with _one_transaction(desk) as within:
+        async with one_transaction(desk) as within:
             await hold(within, [one.asked for one in writes])
             for one in writes:
                 with _naming(one):
@@ -225,54 +222,6 @@ def _resolved(value: Any, named: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {name: _resolved(one, named) for name, one in value.items()}
     return [_resolved(one, named) for one in value] if isinstance(value, list) else value
-
-
-@dataclass(frozen=True)
-class _Joined(Database):
-    """Whatever begins a transaction takes part in the one that is open."""
-
-    session: AsyncSession = field(kw_only=True)
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncSession]:
-        async with self.session.begin_nested():  # what one entry gives up is undone without the others
-            yield self.session
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        await self.session.flush()
-        yield self.session
-
-
-@dataclass(frozen=True)
-class _Noting(Events):
-    """Notes whom it will be for to wake."""
-
-    woken: dict[str, int] = field(default_factory=dict)
-
-    async def change(self, patient_id: str, change: Change) -> Stored:
-        stored = await super().change(patient_id, change)
-        self.woken[patient_id] = stored.next_step
-        return stored
-
-
-@asynccontextmanager
-async def _one_transaction(desk: Desk) -> AsyncIterator[Desk]:
-    """The desk with everything in one transaction; afterwards those whom it concerned are woken."""
-    parts = desk.parts
-    async with parts.database.begin() as session:
-        joined = _Joined(**_fields(parts.database), session=session)
-        noting = _Noting(joined, parts.vault, parts.clock)
-        yield replace(desk, parts=replace(parts, database=joined, events=noting, waker=None), enter=_entered)
-    await asyncio.gather(*(Writing(parts).settle(patient_id, next_step) for patient_id, next_step in noting.woken.items()))
-
-
-async def _entered(*asked: Any, **more: Any) -> None:
-    """They are in already."""
-
-
-def _fields(database: Database) -> dict[str, Any]:
-    return {name: getattr(database, name) for name in database.__dataclass_fields__ if name != "session"}
 
 
 def _shown(answered: Answered) -> Resource:

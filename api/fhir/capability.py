@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.fhir.chaining import is_chained
 from api.fhir.exchange import FHIR_JSON, JSON, JSON_PATCH, MERGE_PATCH, Writes
 from api.fhir.including import includes_of, revincludes_of
 from api.fhir.kinds import Kind, Resource
@@ -16,6 +17,7 @@ OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 #: The day on which what is said here last changed.
 SINCE = "2026-11-22"
+CHAINED = "; leads on to what a Patient is searched by, as in patient.family, one step"
 _WRITTEN = {"create": ("create",), "update": ("update", "patch"), "delete": ("delete",)}
 _ORDER = ("read", "vread", "update", "patch", "delete", "history-instance", "create", "search-type")
 
@@ -76,7 +78,7 @@ def _resource(kinds: Mapping[str, Kind], kind: Kind, writes: Writes | None) -> R
                 "name": name,
                 "definition": known[name].definition or f"http://hl7.org/fhir/SearchParameter/{kind.type}-{name}",
                 "type": known[name].type,
-                "documentation": known[name].documentation,
+                "documentation": known[name].documentation + (CHAINED if is_chained(known[name]) else ""),
             }
             for name in sorted(known)
         ]

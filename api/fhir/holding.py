@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.fhir.exchange import Asked, Desk
 from api.fhir.kinds import patient_of
+from records.intake.patient import identify
+from records.patients import Patients
 from records.tables import Patient, ReferralRow, RefillRow
 
 REQUESTS = frozenset({"Task", "ServiceRequest", "MedicationRequest"})  # have the id of what was asked of a place
@@ -29,10 +32,22 @@ async def hold(desk: Desk, asked: Sequence[Asked]) -> None:
             query = select(table.patient_id).where(table.id.in_(requests))
             theirs = scope.of_requests(query, place=place, patient=table.patient_id)
             patients |= set(await session.scalars(theirs)) if requests else set()
+        patients |= await _known(desk, session, asked)
         held = select(Patient.id).where(Patient.id.in_(sorted(patients))).order_by(Patient.id).with_for_update()
         if not scope.is_a_place:
             held = scope.of_teams(held, Patient.care_team_id)
         await session.execute(held)
+
+
+async def _known(desk: Desk, session: AsyncSession, asked: Sequence[Asked]) -> set[str]:
+    """Who of those whom these requests send is there already."""
+    people, found = Patients(session, desk.parts.vault), set[str]()
+    for one in asked:
+        if one.method == "POST" and one.path.removeprefix(f"{desk.base}/") == "Patient" and isinstance(one.body, dict):
+            sent = identify({"identifier": one.body.get("identifier")}, "")
+            id_ = await people.known_as(tuple(f"{name.system}|{name.value}" for name in sent)) if sent else None
+            found |= {id_} if id_ is not None else set()
+    return found
 
 
 def _named(desk: Desk, asked: Asked) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,7 @@ from records.callers import Caller
 Resource = dict[str, Any]  # a FHIR resource as JSON
 ParamType = Literal["token", "reference", "date", "string", "uri", "number", "quantity"]
 Interaction = Literal["read", "vread", "search-type", "history-instance", "create", "update", "patch"]
+Counted = Literal["none", "bounded", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Query:
     sort: tuple[tuple[str, bool], ...] = ()
     count: int = 50
     after: str | None = None
-    counted: Literal["none", "bounded", "exact"] = "bounded"
+    counted: Counted = "bounded"
 
     def of(self, name: str) -> tuple[Filter, ...]:
         """The filters by this parameter."""

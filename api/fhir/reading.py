@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.fhir import bundles, including
+from api.fhir import bundles, chaining, including
 from api.fhir.capability import statement
 from api.fhir.exchange import Answered, Asked, Desk
-from api.fhir.kinds import Door, Kind, Refused, Resource
+from api.fhir.kinds import Door, Found, Kind, Refused, Resource
 from api.fhir.outcomes import outcome
 from api.fhir.registry import KINDS, WRITES
 from api.fhir.searching import Search, read_search
@@ -92,19 +92,25 @@ async def _versions(desk: Desk, kind: Kind, id_: str) -> Sequence[Resource]:
 
 
 async def _search(desk: Desk, asked: Asked, kind: Kind) -> Answered:
+    people, lenient = KINDS[chaining.PATIENT], _handling(asked) == "lenient"
+    chains, plain = chaining.split(kind, people, asked.query, base=desk.base, lenient=lenient)
     search = read_search(
         kind,
-        asked.query,
+        plain,
         base=desk.base,
-        lenient=_handling(asked) == "lenient",
+        lenient=lenient,
         includes=including.includes_of(KINDS, kind.type),
         revincludes=including.revincludes_of(KINDS, kind.type),
     )
+    search = replace(search, used=(*search.used, *(one for chain in chains for one in chain.used)))
     await _enter(desk, kind, "search-type", "", letter="s")
+    if chains:
+        chaining.allowed(desk, people)
     known, search = _paged(search)
     async with desk.parts.database.reading() as session:
         door = _door(desk, session)
-        found = await kind.search(door, search.query)
+        through = await chaining.followed(door, people, search, chains)
+        found = await kind.search(door, through.query) if through is not None else Found((), total=0)
         shown = [] if search.summary == "count" else list(found.resources)
         besides = await including.included(KINDS, _may(desk), door, shown, search.includes, search.revincludes)
     total = found.total if known is None else known
@@ -120,7 +126,7 @@ async def _search(desk: Desk, asked: Asked, kind: Kind) -> Answered:
 
 async def _enter(desk: Desk, kind: Kind, interaction: str, id_: str, *, letter: str = "r") -> None:
     if interaction not in kind.interactions:
-        raise Refused(405, "not-supported", f"A {kind.type} has no {interaction} here: see metadata.")
+        raise Refused(405, "not-supported", f"{kind.type} has no {interaction} here: see metadata.")
     await desk.enter(kind.type, letter, kind.reads, record=id_)
 
 

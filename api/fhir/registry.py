@@ -16,6 +16,7 @@ from api.fhir.types.observation_writes import ObservationWrites
 from api.fhir.types.observations import Observations
 from api.fhir.types.order_writes import OrderWrites
 from api.fhir.types.organizations import Organizations
+from api.fhir.types.patient_writes import PatientWrites
 from api.fhir.types.patients import Patients
 from api.fhir.types.plan_definitions import PlanDefinitions
 from api.fhir.types.practitioners import Practitioners
@@ -45,6 +46,7 @@ WRITES: Mapping[str, Writes] = {
     "Communication": CommunicationWrites(),
     "MedicationDispense": DispenseWrites(),
     "Observation": ObservationWrites(),
+    "Patient": PatientWrites(),
     "ServiceRequest": OrderWrites(),
     "Subscription": Subscriptions(),
     "Task": TaskWrites(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from api.fhir.kinds import Filter, Kind, Param, Query, Ref, Refused, Span, Token, Value, unusable
+from api.fhir.kinds import Counted, Filter, Kind, Param, Query, Ref, Refused, Span, Token, Value, unusable
 
 MOST, USUAL = 500, 50  # matches of a page
 #: Of every type.
@@ -106,9 +106,11 @@ class _Reading:
 
     def done(self) -> Search:
         summary: Summary = "count" if self.summary == "count" or self.count == 0 else "data" if self.summary == "data" else ""
-        counted = "exact" if self.total == "accurate" or summary == "count" else "none" if self.total == "none" else "bounded"
+        counted: Counted = "none" if self.total == "none" else "bounded"
+        if self.total == "accurate" or summary == "count":
+            counted = "exact"
         count = 1 if summary == "count" else min(self.count, MOST)
-        query = Query(tuple(self.filters), tuple(self.sort), count, self.after or None, counted)  # type: ignore[arg-type]
+        query = Query(tuple(self.filters), tuple(self.sort), count, self.after or None, counted)
         return Search(query, tuple(self.includes), tuple(self.revincludes), tuple(self.elements), summary, tuple(self.used))
 
     def _of_the_answer(self, name: str, value: str) -> None:

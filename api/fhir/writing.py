@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from api.fhir import batches
 from api.fhir.conditional import CHANGED, as_read, criteria, etag, matching, names_in
 from api.fhir.exchange import Answered, Asked, Desk, Writes
@@ -41,7 +43,7 @@ async def answer(desk: Desk, asked: Asked) -> Answered:
             return await _update(desk, asked, writes, asked.id if named else "")
         case "DELETE", True if writes is not None and "delete" in writes.writes:
             return await _delete(desk, asked, writes)
-    raise Refused(405, "not-supported", f"A {asked.type} does not take {asked.method} at this address: see metadata.")
+    raise Refused(405, "not-supported", f"{asked.method} of {asked.type} is not taken at this address: see metadata.")
 
 
 async def _create(desk: Desk, asked: Asked, writes: Writes, *, found_none: bool = False) -> Answered:
@@ -133,8 +135,8 @@ async def _done_before(desk: Desk, making: Making) -> bool:
     return found is not None
 
 
-def _door(desk: Desk, session: object) -> Door:
-    return Door(desk.parts, session, desk.caller, desk.base, desk.language)  # type: ignore[arg-type]
+def _door(desk: Desk, session: AsyncSession) -> Door:
+    return Door(desk.parts, session, desk.caller, desk.base, desk.language)
 
 
 async def _shown(desk: Desk, asked: Asked, kind: Kind, id_: str, status: int) -> Answered:

@@ -11,8 +11,7 @@ from activities.webhooks.reaching import NotAllowed, check
 from api.depends import Parts, Session, may
 from api.editing import as_read, etag, once, standing, stored
 from api.models.advice import AdviceChange, AdviceIn, AdviceOut, AdvicePage
-from api.parts import ApiParts
-from api.problems import not_found, unusable
+from api.problems import not_found, unusable, unusable_where
 from api.writing import Writes
 from records.advice import AdviceServices
 from records.callers import Caller
@@ -36,7 +35,8 @@ async def list_services(caller: Manages, session: Session, parts: Parts) -> Advi
 @router.post("", summary="Register a service", status_code=201)
 async def add_service(caller: Manages, writing: Writes, body: AdviceIn, response: Response) -> AdviceOut:
     """A step that names it asks it from now on."""
-    _may_be_asked(writing.parts, body.url)
+    with unusable_where("body.url", NotAllowed):
+        check(body.url, writing.parts.webhook_hosts)
     async with writing.parts.database.begin() as session:
         network = await session.get(Organisation, body.network)
         if network is None or not (await standing(session, caller)).covers(network.id):
@@ -69,7 +69,8 @@ async def change_service(
     caller: Manages, writing: Writes, advice_id: AdviceId, body: AdviceChange, response: Response
 ) -> AdviceOut:
     """Where it is, how long it is waited for, whether it is asked at all."""
-    _may_be_asked(writing.parts, body.url)
+    with unusable_where("body.url", NotAllowed):
+        check(body.url, writing.parts.webhook_hosts)
     async with writing.parts.database.begin() as session:
         row = await _theirs(session, caller, advice_id, held=True)
         as_read(writing.if_match, row.version)
@@ -95,15 +96,6 @@ async def _theirs(session: AsyncSession, caller: Caller, advice_id: str, *, held
     if row is None or not (await standing(session, caller)).covers(row.network_id):
         raise not_found()
     return row
-
-
-def _may_be_asked(parts: ApiParts, url: str) -> None:
-    """Raises Problem 422."""
-    try:
-        check(url, parts.webhook_hosts)
-    except NotAllowed as wrong:
-        what, _, remedy = str(wrong).partition("; ")
-        raise unusable("body.url", what, remedy) from None
 
 
 def _shown(row: AdviceService) -> AdviceOut:

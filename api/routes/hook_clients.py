@@ -15,7 +15,7 @@ from api.granting import fits, given, theirs_to_give
 from api.hooks.signing import ALGORITHMS
 from api.models.cds import ClientIn, ClientOut, ClientPage, CountOut, CountsOut
 from api.parts import ApiParts
-from api.problems import not_found, unusable
+from api.problems import not_found, unusable, unusable_where
 from api.rights import roles_with
 from api.trail import trail_of
 from api.writing import Writes
@@ -88,16 +88,10 @@ def _usable(parts: ApiParts, body: ClientIn) -> dict[str, Any] | None:
         raise unusable("jwks", "and jwks_url exclude each other, and one is needed", "send the public keys, or where they are")
     if body.role not in roles_with("hooks.call"):
         raise unusable("role", "may not call hooks", f"use one of: {', '.join(roles_with('hooks.call'))}")
-    try:
+    with unusable_where("jwks", BadKeySet), unusable_where("jwks_url", NotAllowed):
         if body.jwks is not None:
             return checked(body.jwks, algs=ALGORITHMS)
         check(body.jwks_url or "", parts.webhook_hosts)
-    except BadKeySet as wrong:
-        what, _, remedy = str(wrong).partition("; ")
-        raise unusable("jwks", what, remedy) from None
-    except NotAllowed as wrong:
-        what, _, remedy = str(wrong).partition("; ")
-        raise unusable("jwks_url", what, remedy) from None
     return None
 
 

@@ -7,11 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.depends import After, Language, Limit, Parts, Session, may
+from api.diagnoses import foresee, tell
 from api.enrolling import enrol
 from api.models.base import Written
+from api.models.conditions import ConditionsIn, ConditionsOut
 from api.models.patients import EnrolmentOut, MoveIn, PatientDetail, PatientPage, PersonIn
+from api.models.story import PreviewOut
 from api.moving import move
 from api.problems import not_found
+from api.showing.ahead import show_preview
 from api.showing.patients import Showing, brief
 from api.writing import Writes, patient_etag
 from pathways.engine.calendar import local_day
@@ -84,3 +88,24 @@ async def move_patient(
 ) -> Written:
     """The open tasks and booked days go to the new team; another time zone moves every hour."""
     return await move(writing, caller.scope, patient_id, body)
+
+
+@router.post("/{patient_id}/conditions", summary="Another diagnosis, or one that was wrong")
+async def change_conditions(
+    caller: Annotated[Caller, may("patients.change")], writing: Writes, patient_id: str, body: ConditionsIn
+) -> ConditionsOut:
+    """On the pathways that are for them now; one that they are on ends only where it is left out of ``pathways``."""
+    return await tell(writing, caller.scope, patient_id, body)
+
+
+@router.post("/{patient_id}/conditions/preview", summary="What another diagnosis would decide")
+async def preview_conditions(
+    caller: Annotated[Caller, may("patients.change", looks=True)],
+    session: Session,
+    parts: Parts,
+    patient_id: str,
+    body: ConditionsIn,
+    language: Language = "en",
+) -> PreviewOut:
+    """As for a visit; nothing is stored."""
+    return show_preview(await foresee(session, parts, caller.scope, patient_id, body), language)

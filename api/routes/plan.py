@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -11,13 +9,9 @@ from fastapi import APIRouter
 from api.ahead import standing
 from api.depends import Language, Parts, Session, may
 from api.models.story import PlanOut
-from api.showing.ahead import show_plan
-from pathways.forecast.year import year_ahead
 from records.callers import Caller
 
 router = APIRouter(prefix="/patients/{patient_id}", tags=["patients"])
-
-A_YEAR = 365  # days
 
 
 @router.get("/plan", summary="The next twelve months")
@@ -34,16 +28,4 @@ async def read_plan(
     while care rests without a known end.
     """
     stands = await standing(session, parts, caller.scope, patient_id)
-    fill_days = await stands.fill_days()
-    planned = await asyncio.to_thread(  # a year takes the engine long enough for others to notice
-        year_ahead,
-        stands.plan,
-        stands.state,
-        now=stands.now,
-        days=A_YEAR,
-        fill_days=fill_days,
-        working_day=stands.calendar.worked.last,
-        find_day=stands.calendar.find,
-    )
-    until = stands.today + timedelta(days=A_YEAR)
-    return show_plan(planned, stands.plan, since=stands.today, until=until, language=language)
+    return await stands.year(language)

@@ -19,7 +19,7 @@ from api.fhir.registry import KINDS
 from api.granting import fits, given, theirs_to_give
 from api.models.smart import SmartClientChange, SmartClientIn, SmartClientOut, SmartClientPage
 from api.parts import ApiParts
-from api.problems import Problem, not_found, unusable
+from api.problems import Problem, not_found, unusable, unusable_where
 from api.smart.scopes import read
 from api.trail import trail_of
 from api.writing import Writes
@@ -122,13 +122,10 @@ def _keys(parts: ApiParts, body: SmartClientChange) -> Document | None:
         raise unusable("scopes", "holds a scope that is none of ours", remedy)
     if (body.jwks is None) == (body.jwks_url is None):
         raise unusable("jwks", "and jwks_url go not together", "send one of the two: the keys, or where to fetch them")
-    try:
+    with unusable_where("jwks_url", NotAllowed), unusable_where("jwks", BadKeySet):
         if body.jwks_url is not None:
             check(body.jwks_url, parts.keysets.within)
         return checked(body.jwks) if body.jwks is not None else None
-    except (NotAllowed, BadKeySet) as wrong_one:
-        what, _, remedy = str(wrong_one).partition("; ")
-        raise unusable("jwks_url" if body.jwks_url is not None else "jwks", what, remedy) from None
 
 
 def _shown(row: SmartClient) -> SmartClientOut:

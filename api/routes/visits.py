@@ -167,7 +167,6 @@ async def _preview(
     await believe(session, parts.plans, patient_id, to_values(body.readings))
     event = make(stands.now)
     plan, log = stands.plan, await stands.log.all() if may_concern_the_past(stands.state, event) else ()
-    if moves := [moved for moved in log if isinstance(moved, events.VersionMoved)]:
-        named = (version for moved in moves for version in (moved.came_from, moved.to))
+    if named := [version for told in log for version in events.versions_in(told)]:
         plan = replace(plan, versions={**plan.versions, **await parts.plans.versions(session, named)})
     return show_preview(preview(plan, stands.state, event, find_day=stands.calendar.find, log=log), language)

@@ -26,8 +26,7 @@ from api.models.webhooks import (
     WebhookOut,
     WebhookPage,
 )
-from api.parts import ApiParts
-from api.problems import Problem, not_found, unusable
+from api.problems import Problem, not_found, unusable, unusable_where
 from api.writing import Writes
 from records.callers import Caller
 from records.pages import BIG_INTEGER
@@ -55,7 +54,8 @@ async def list_webhooks(caller: Manages, session: Session, limit: Limit = 50, af
 @router.post("", summary="Have changes pushed", status_code=201)
 async def add_webhook(caller: Manages, writing: Writes, body: WebhookIn, response: Response) -> NewWebhook:
     """What changes from now on is pushed to ``url``; what was before is in ``GET /referrals``."""
-    _may_be_pushed_to(writing.parts, body.url)
+    with unusable_where("url", NotAllowed):
+        check(body.url, writing.parts.webhook_hosts)
     async with writing.parts.database.begin() as session:
         under = await standing(session, caller)
         place = body.place or caller.place
@@ -89,7 +89,8 @@ async def change_webhook(
     caller: Manages, writing: Writes, webhook_id: HookId, body: WebhookChange, response: Response
 ) -> WebhookOut:
     """Where to, what of, and whether at all. What waits goes to the new address at once."""
-    _may_be_pushed_to(writing.parts, body.url)
+    with unusable_where("url", NotAllowed):
+        check(body.url, writing.parts.webhook_hosts)
     async with writing.parts.database.begin() as session:
         hook = await _theirs(session, caller, webhook_id, held=True)
         as_read(writing.if_match, hook.version)
@@ -167,15 +168,6 @@ async def _theirs(
     if hook is None or hook.kind not in kinds or not (await standing(session, caller)).covers(hook.place_id):
         raise not_found()
     return hook
-
-
-def _may_be_pushed_to(parts: ApiParts, url: str) -> None:
-    """Raises Problem 422."""
-    try:
-        check(url, parts.webhook_hosts)
-    except NotAllowed as wrong:
-        what, _, remedy = str(wrong).partition("; ")
-        raise unusable("url", what, remedy) from None
 
 
 def _shown(hook: Webhook, counts: dict[str, int]) -> WebhookOut:

@@ -11,6 +11,7 @@ from api.models.base import PersonBrief
 from api.models.work import Claimer, TaskDetail, TaskMove, TaskOut
 from api.showing.patients import Showing, name_of
 from api.showing.words import in_language, inputs, word
+from pathways.engine.life import CHOOSE
 from pathways.engine.plan import Pathway
 from pathways.engine.state import State
 from records.patients import Patients, Profile
@@ -80,7 +81,8 @@ async def _shown(
         status=row.status,
         outcome=row.outcome,
         collects=readings,
-        why=_why(row, state, pathway, [reading.label for reading in readings], showing.language),
+        why=_why(row, state, pathway, [reading.label for reading in readings], showing.language)
+        + _unknown(row, profile, showing.language),
         version=row.version,
     )
 
@@ -112,6 +114,15 @@ def _why(row: TaskRow, state: State | None, pathway: Pathway | None, labels: lis
     if row.kind != row.service and row.service:
         return f"{said}: {word('words', row.service, language)}"
     return said
+
+
+def _unknown(row: TaskRow, profile: Profile | None, language: str) -> str:
+    """What should be asked of somebody for whom a pathway is to be chosen, as nobody has told it yet."""
+    if row.kind != CHOOSE or profile is None:
+        return ""
+    known = {"birth_date": profile.born is not None, "identifier": bool(profile.identifiers)}
+    lacks = [word("words", name, language) for name, there in known.items() if not there]
+    return f" ({word('words', 'not_known', language)}: {', '.join(lacks)})" if lacks else ""
 
 
 def row_text(pathway: Pathway | None, row_id: str, language: str) -> str:

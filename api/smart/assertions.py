@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import jwt
+from jwt.types import Options
 
 from activities.keysets import KeySets, NoKey
 from records.clock import system_time
@@ -25,7 +26,8 @@ from records.tables import SmartClient
 ALGORITHMS = ("RS384", "ES384")
 LONGEST = timedelta(minutes=5)
 REQUIRED = ["iss", "sub", "aud", "exp", "jti"]
-OURS = {"require": REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False}  # times are held against our own clock
+#: Times are held against our own clock.
+OURS: Options = {"require": REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
 CLOCKS_DIFFER = timedelta(seconds=60)
 LONGEST_JTI = 255
 LARGEST = 16 * 1024  # characters
@@ -101,12 +103,7 @@ class Assertions:
                 assertion,
                 key,
                 algorithms=[alg],
-                options={
-                    "require": ["iss", "sub", "aud", "exp", "jti"],
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                },
+                options=OURS,
                 audience=audience,
                 issuer=said,
                 subject=said,

@@ -12,13 +12,14 @@ from datetime import date, timedelta
 
 from pathways.engine import calls, contacts, merging, moving, new_numbers, referrals, refills, visits
 from pathways.engine.commands import ReleaseVisit, SendAgain
-from pathways.engine.events import Enrolled, MessageFailed
+from pathways.engine.events import Enrolled, MessageFailed, PathwaysChanged
 from pathways.engine.plan import TaskSpec
 from pathways.engine.state import ENDED, Course, Life, Person
 from pathways.engine.turn import Turn
 
 REST_CHECKED_EVERY = timedelta(days=30)
 LONGEST_PAUSE = timedelta(days=366)
+CHOOSE = "choose_pathway"  # the task about somebody who is on none
 BACK_WITHIN = 7  # days from coming back to the next visit
 
 
@@ -38,8 +39,21 @@ def enrolled(turn: Turn, event: Enrolled) -> None:
     for name, reading in event.readings.items():
         visits.remember(turn, {name: reading.value}, min(reading.on, turn.today))
     turn.because("enrolled", detail={"pathways": ", ".join(event.pathways)})
+    if event.lacks:
+        turn.because("person_incomplete", missing=event.lacks)
     join(turn, event.pathways, last_visit=event.last_visit, enrolment=event)
     refills.taken_over(turn, event.fills)
+
+
+def changed(turn: Turn, event: PathwaysChanged) -> None:
+    """Another diagnosis, or one that was wrong: other pathways from now."""
+    if event.conditions is not None and event.conditions != turn.state.person.conditions:
+        turn.state.person = replace(turn.state.person, conditions=event.conditions)
+        turn.because("person_changed")
+    for name in event.pathways:
+        if name not in turn.state.courses and turn.pathway(name) is not None:
+            turn.because("joined_pathway", pathway=name)
+    join(turn, event.pathways)
 
 
 def join(turn: Turn, pathways: tuple[str, ...], *, last_visit: date | None = None, enrolment: Enrolled | None = None) -> None:
@@ -70,12 +84,19 @@ def join(turn: Turn, pathways: tuple[str, ...], *, last_visit: date | None = Non
         if pathway is not None:
             done = enrolment.done if enrolment else {}
             visits.begin(turn, pathway, last_visit=last_visit, done=done, tag=enrolment.tag if enrolment else None)
-    if not turn.state.courses:
-        turn.because("on_no_pathway", held_back="nothing_to_follow")
-        turn.open_task(TaskSpec("choose_pathway", "coordinator", 7))
+    unplaced(turn)
     moving.adopt(turn)
     visits.revise(turn)
     _even_out(turn)
+
+
+def unplaced(turn: Turn) -> None:
+    """Whoever is on no pathway is the care team's task, again where it was closed in vain, until one is chosen or they leave."""
+    if turn.state.courses:
+        turn.close_tasks("pathway_chosen", kinds=(CHOOSE,))
+        return
+    turn.because("on_no_pathway", held_back="nothing_to_follow")
+    turn.open_task(TaskSpec(CHOOSE, "coordinator", 7))
 
 
 def _even_out(turn: Turn) -> None:

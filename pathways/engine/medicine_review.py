@@ -23,6 +23,7 @@ TELLING = (
     events.ServiceCompleted,
     events.ReadingReceived,
     events.PersonChanged,
+    events.PathwaysChanged,
 )
 
 

@@ -112,11 +112,13 @@ def _two_lives(
 
 
 def _at_first(plan: Plan, log: Sequence[AnyEvent]) -> Plan:
-    """The plan with each pathway at the version that the patient began on."""
+    """The plan with each pathway at the version that the patient began on, and with those that they have left since."""
     first: dict[str, str] = {}
     for event in log:
         if isinstance(event, events.VersionMoved):
             first.setdefault(event.pathway, event.came_from)
+        elif isinstance(event, events.PathwaysChanged):
+            first = {**event.versions, **first}
     began = {name: found for name, version in first.items() if (found := plan.versions.get(version)) is not None}
     own = {pathway.version: pathway for pathway in plan.pathways.values()}  # moved to, or from, on the way
     return replace(plan, pathways={**plan.pathways, **began}, versions={**own, **plan.versions})

@@ -8,7 +8,7 @@ Rule 3: odd events become reasons, never exceptions: a raise here would stall th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import assert_never
 
 from pathways.engine import (
@@ -30,6 +30,7 @@ from pathways.engine import (
     replies,
     reviews,
     substitutes,
+    tasks,
     visits,
 )
 from pathways.engine.commands import Command, Reason, SendMessage
@@ -61,7 +62,7 @@ def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None, 
     """
     present = event.learnt if state.clock is None else max(event.learnt, state.clock)
     happened = min(event.at, present)  # what claims to lie ahead is taken as happening now: it must not spend the time between
-    turn = Turn(plan.as_of(state), state, present, ahead, imagined=imagined)
+    turn = Turn(_with_named(plan, event).as_of(state), state, present, ahead, imagined=imagined)
     time_passed = state.clock is None or happened > state.clock
     if time_passed:
         _catch_up(turn, happened)
@@ -79,6 +80,14 @@ def step(plan: Plan, state: State, event: AnyEvent, ahead: Ahead | None = None, 
         _hold_back(turn)
     turn.state.clock = present
     return Outcome(turn.state, tuple(turn.commands), tuple(turn.reasons))
+
+
+def _with_named(plan: Plan, event: AnyEvent) -> Plan:
+    """The plan with each pathway that begins at the version that the event names, where the plan has it at hand."""
+    if not isinstance(event, events.PathwaysChanged) or not event.versions:
+        return plan
+    begin = {name: found for name, version in event.versions.items() if (found := plan.versions.get(version)) is not None}
+    return replace(plan, pathways={**plan.pathways, **begin}) if begin else plan
 
 
 def _hold_back(turn: Turn) -> None:
@@ -130,7 +139,7 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
         case events.DueReached():
             pass  # catching up was all
         case events.PathwaysChanged():
-            life.join(turn, event.pathways)
+            life.changed(turn, event)
         case events.VersionMoved():
             moving.moved(turn, event)
         case events.Corrected():
@@ -167,9 +176,9 @@ def _apply(turn: Turn, event: AnyEvent, happened: datetime) -> None:
         case events.CallMade():
             _called(turn, event)
         case events.TaskClosed():
-            _task_closed(turn, event, on)
+            tasks.closed(turn, event, on)
         case events.TaskPostponed() | events.TaskHandedOver():
-            _task_arranged(turn, event)
+            tasks.arranged(turn, event)
         case events.ReferralDecided():
             referrals.decided(turn, event.referral, approved=event.approved)
         case events.ReferralMoved():
@@ -236,8 +245,10 @@ def _after_the_end(turn: Turn, event: AnyEvent) -> None:
 
 def _person_changed(turn: Turn, event: events.PersonChanged) -> None:
     state = turn.state
-    if event.conditions is not None:
-        state.person = replace(state.person, conditions=event.conditions)
+    told = {"conditions": event.conditions, "born": event.born, "sex": event.sex}
+    known = {name: value for name, value in told.items() if value is not None}
+    if known:
+        state.person = replace(state.person, **known)  # type: ignore[arg-type]
         visits.revise(turn)
     if event.timezone is not None:
         came_from = state.person.timezone
@@ -270,42 +281,3 @@ def _called(turn: Turn, event: events.CallMade) -> None:
             pass  # the task stays open, and the escalation goes on
         case _:
             assert_never(event.outcome)
-
-
-def _task_closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
-    task = turn.state.tasks.pop(event.task, None)
-    if task is None:
-        turn.because("too_late", key=event.task, held_back="task_closed")
-        return
-    turn.because("task_closed", pathway=task.pathway, service=task.service, key=event.task, detail={"outcome": event.outcome})
-    if task.kind == "referral_check" and task.about is not None:
-        referrals.checked(turn, task.about, event.outcome)
-    elif task.kind == "confirm_referral" and task.about is not None:
-        referrals.decided(turn, task.about, approved=event.outcome != "declined")
-    elif task.kind == "referral_question" and task.about is not None:
-        replies.question_closed(turn, task.about)
-    elif task.kind == held.TASK and task.about is not None:
-        held.decided(turn, task.about, event.outcome)
-    elif task.kind == substitutes.TASK and task.about is not None:
-        substitutes.not_decided(turn, task.about)
-    elif event.outcome == "found":
-        life.found(turn)
-    elif event.outcome == "done" and task.kind == task.service:  # the screening's own task
-        reviews.screened(turn, task.service, {}, on, serves=task.serves)
-    elif event.outcome == "stopped":
-        for medicine in [m for m, supply in turn.state.supplies.items() if task.about in (supply.key, supply.refill)]:
-            refills.forget(turn, medicine, "stopped")
-
-
-def _task_arranged(turn: Turn, event: events.TaskPostponed | events.TaskHandedOver) -> None:
-    """Somebody arranged the team's work: care goes on as it was."""
-    task = turn.state.tasks.get(event.task)
-    if task is None:
-        turn.because("too_late", key=event.task, held_back="task_closed")
-        return
-    calls.begun(turn, event.task)
-    if isinstance(event, events.TaskPostponed):
-        detail = {"until": event.until.isoformat(), "reason": event.reason}
-        turn.because("task_postponed", pathway=task.pathway, service=task.service, key=event.task, detail=detail)
-    else:
-        turn.because("task_handed_over", pathway=task.pathway, service=task.service, key=event.task, detail={"to": event.to})

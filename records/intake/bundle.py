@@ -152,7 +152,7 @@ class _Reader:
         notes = Notes(patient.place)
         carers = [entry.resource for entry in belongings if entry.kind == "RelatedPerson"]
         who = read_who(patient.resource, patient.full_url, carers, self.places, notes)
-        if not_yet(who.born, self.on):
+        if who.born is not None and not_yet(who.born, self.on):
             raise NotAPerson(f"birth date {who.born} has not come yet", "send birthDate as YYYY-MM-DD")
         zone = known_zone(who.timezone) if who.timezone else None
         chart = Chart(self.codes, zone, self.on, notes)

@@ -1,6 +1,7 @@
 """Who somebody is: a FHIR Patient, and the people who care for them, into names, numbers and places.
 
-Rule 1: a person is refused only without a birth date or without anything that identifies them.
+Rule 1: a person is refused only without a birth date or without anything that identifies them; ``read_anybody`` takes whoever has
+        a name, for a door that lays what is missing before the care team.
 Rule 2: social security, driving licence and passport numbers are not taken in; nobody here needs them.
 """
 
@@ -22,6 +23,8 @@ TIMEZONE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/timezone"
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
 """The system of a resident identity card number in China (WS/T 500)."""
 
+_LANGUAGE = re.compile(r"(?=.{2,20}$)[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)  # of BCP 47
+
 
 class NotAPerson(Exception):
     """A Patient that cannot be taken in: ``what`` is wrong and the ``remedy``."""
@@ -38,7 +41,7 @@ class Who:
     identifiers: tuple[Identifier, ...]
     name: PersonName
     sex: Sex
-    born: date
+    born: date | None
     died: date | None
     dead: bool
     phones: tuple[Phone, ...]
@@ -52,11 +55,37 @@ def read_who(patient: Json, full_url: str, carers: Sequence[Json], places: Place
     identifiers = identify(patient, full_url)
     if not identifiers:
         raise NotAPerson("no identifier and no id", "send a medical record number")
+    return _read(patient, born, identifiers, carers, places, notes)
+
+
+def read_anybody(patient: Json, places: Places, notes: Notes, *, country: str | None = None) -> Who:
+    """Read one Patient of whom a name is enough; their ``id`` is the sender's own and names nobody here.
+
+    ``country``: whose numbers these are, where no address says it. Raises NotAPerson.
+    """
+    born = _born(patient, notes) if text(patient.get("birthDate")) else None
+    identifiers = identify({name: value for name, value in patient.items() if name != "id"}, "")
+    who = _read(patient, born, identifiers, (), places, notes, country)
+    if not who.name.full and (born is None or not identifiers):
+        raise NotAPerson("no name, and no birth date or no identifier", "send the name")
+    return who
+
+
+def _read(
+    patient: Json,
+    born: date | None,
+    identifiers: tuple[Identifier, ...],
+    carers: Sequence[Json],
+    places: Places,
+    notes: Notes,
+    otherwise: str | None = None,
+) -> Who:
     zone = _zone(patient, places)
     if zone is None:
         notes.add("time zone not known", "send the address with country (and state), or the timezone extension")
     died = day(patient.get("deceasedDateTime"))
     country = next((c for a in parts(patient, "address") if (c := places.country(text(a.get("country"))))), None)
+    country = country or places.country_of_zone(zone) or otherwise
     return Who(
         identifiers=identifiers,
         name=read_name(patient, places, notes),
@@ -64,8 +93,8 @@ def read_who(patient: Json, full_url: str, carers: Sequence[Json], places: Place
         born=born,
         died=died,
         dead=died is not None or bool(text(patient.get("deceasedDateTime"))) or patient.get("deceasedBoolean") is True,
-        phones=_phones(patient, carers, country or places.country_of_zone(zone), places, notes),
-        language=_language(patient, places, notes),
+        phones=_phones(patient, carers, country, places, notes),
+        language=language_of(patient, places, notes),
         timezone=zone,
     )
 
@@ -141,7 +170,8 @@ def _zone(patient: Json, places: Places) -> str | None:
     return next((zone for zone in found if zone), None)
 
 
-def _language(patient: Json, places: Places, notes: Notes) -> str | None:
+def language_of(patient: Json, places: Places, notes: Notes) -> str | None:
+    """The language that they are texted in; one that we do not write in as it was sent, where that is a code."""
     spoken = sorted(parts(patient, "communication"), key=lambda one: one.get("preferred") is not True)
     sent = [word for one in spoken for word in (code_in(one.get("language")), text(part(one, "language").get("text"))) if word]
     if not sent and (written := text(patient.get("language"))):
@@ -154,7 +184,7 @@ def _language(patient: Json, places: Places, notes: Notes) -> str | None:
             f"language {sent[0]!r} is not one we write in",
             "add wordings in it, or send the second language of this person",
         )
-        return sent[0]
+        return sent[0] if _LANGUAGE.fullmatch(sent[0]) else None
     notes.add("language not known", "send Patient.communication")
     return None
 
@@ -169,11 +199,16 @@ def _phones(patient: Json, carers: Sequence[Json], country: str | None, places: 
 
 
 def _phones_of(person: Json, owner: PhoneOwner, carer: str | None, country: str | None, notes: Notes) -> list[Phone]:
+    return [read_phone(written, owner, carer, country, notes) for written in own_numbers(person)]
+
+
+def own_numbers(person: Json) -> list[str]:
+    """The person's own phones as they are written, mobile ones first."""
     ways = [
         w for w in parts(person, "telecom") if text(w.get("system")) in ("phone", "sms") and still_holds(w) and text(w.get("value"))
     ]
     ways.sort(key=lambda way: text(way.get("use")) != "mobile")
-    return [read_phone(text(way.get("value")), owner, carer, country, notes) for way in ways]
+    return [text(way.get("value")) for way in ways]
 
 
 def read_phone(

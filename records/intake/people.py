@@ -96,12 +96,12 @@ class NotUnderstood:
 class Intake:
     """One person, ready to be enrolled.
 
-    ``source`` is the file's name, ``place`` where in it ("entry 12", "row 7"). ``identifiers`` is never empty; the
-    first is the most stable one. ``died`` is set for everyone reported dead, even when the day itself was not sent (the
-    last day anything is known of then stands in, and a note says so). ``readings`` and ``visits`` are newest first,
-    ``visits`` are days in the person's own time zone. ``services_done`` gives the last day of each of annual_exam,
-    eye_screening, foot_screening, kidney_screening, hba1c that is known. ``texts``: whether they agreed to be texted, None where
-    nobody says.
+    ``source`` is the file's name, ``place`` where in it ("entry 12", "row 7"). The first of ``identifiers`` is the most stable one;
+    without one, or without ``born``, somebody comes only as a record system's own Patient. ``died`` is set for everyone reported
+    dead, even when the day itself was not sent (the last day anything is known of then stands in, and a note says so).
+    ``readings`` and ``visits`` are newest first, ``visits`` are days in the person's own time zone. ``services_done`` gives the
+    last day of each of annual_exam, eye_screening, foot_screening, kidney_screening, hba1c that is known. ``texts``: whether they
+    agreed to be texted, None where nobody says.
     """
 
     source: str = field(repr=False)
@@ -109,7 +109,7 @@ class Intake:
     identifiers: tuple[Identifier, ...]
     name: PersonName = field(repr=False)
     sex: Sex
-    born: date = field(repr=False)
+    born: date | None = field(repr=False)
     died: date | None = None
     phones: tuple[Phone, ...] = ()
     language: str | None = None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
+from tests.quiet import quietly
 
 Behaves = Callable[[dict[str, Any]], int | Awaitable[int]]
 
@@ -49,26 +47,10 @@ class Receiver:
         return [told["version"] for told in self.kept.values() if told["request"] == request]
 
 
-class _Quiet(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
     """A receiver at a port of its own, on the loopback."""
     receiver = Receiver()
-    config = uvicorn.Config(
-        receiver, host="127.0.0.1", port=0, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
-    )
-    server = _Quiet(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    receiver.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/push"
-    try:
+    async with quietly(receiver) as server:
+        receiver.url = f"{server.url}/push"
         yield receiver
-    finally:
-        server.should_exit = True
-        await serving

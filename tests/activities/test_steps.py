@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from installation import START, Installation
@@ -20,6 +20,7 @@ from pathways.engine.events import AnyEvent, Died, DueReached, VisitCompleted
 from pathways.engine.plan import Plan
 from pathways.engine.turn import Ahead
 from pathways.serial import dump_state, load_state
+from records.closures import Closures
 from records.database import Database
 from records.eventlog import EventLog
 from records.patients import STATE, Patients
@@ -61,6 +62,20 @@ async def test_what_is_told_while_an_answer_was_lost_is_taken_when_it_is_said_ag
     again = await installation.step(1)
     assert again.next_step == first.next_step + 1
     assert [reason.code for reason in await installation.timeline()].count("readings_missing") == 1
+
+
+async def test_who_joins_while_no_worker_is_there_is_never_told_another_day_than_the_one_that_is_booked(database: Database) -> None:
+    installation = Installation(database, now=START - timedelta(minutes=15))
+    await installation.begin()  # due on 6 March, of which they are reminded from nine o'clock today
+    async with database.begin() as session:
+        await Closures(session).add("centre-1", date(2025, 3, 6), date(2025, 3, 6), "training")
+    installation.now = START + timedelta(hours=2)
+    for handover in (await installation.step(1)).handovers:
+        if handover.kind == "message":
+            await installation.deliver(handover)
+    (booked,) = [reason.detail["day"] for reason in await installation.timeline() if reason.code == "visit_booked"]
+    assert booked == "2025-03-05"
+    assert not [sms.text for sms in installation.channel.sent if "March 5" not in sms.text]
 
 
 async def test_a_step_with_nothing_to_take_leaves_no_trace(installation: Installation) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,9 +13,10 @@ from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import jwt
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.quiet import quietly
 
 Answer = tuple[int, Any]
 
@@ -49,29 +48,13 @@ class Elsewhere:
         return sum(one == path for one, _, _ in self.asked)
 
 
-class _Quiet(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def elsewhere() -> AsyncIterator[Elsewhere]:
     """At a port of its own."""
-    server_of = Elsewhere()
-    config = uvicorn.Config(
-        server_of, host="127.0.0.1", port=0, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1
-    )
-    server = _Quiet(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.005)
-    server_of.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
-        yield server_of
-    finally:
-        server.should_exit = True
-        await serving
+    it = Elsewhere()
+    async with quietly(it) as server:
+        it.url = server.url
+        yield it
 
 
 @dataclass(frozen=True)

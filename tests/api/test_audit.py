@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from api.app import create_app
+from api.parts import ApiParts
 from api.trail import NOT_KEPT
 from records.audit import verify
 from records.tables import AuditRow
 from records.vault import OPENED
 from tests.api.conftest import Network
+from tests.kept import described
 
 
 async def entries(network: Network, patient: str | None = None) -> list[AuditRow]:
@@ -25,9 +27,8 @@ async def entries(network: Network, patient: str | None = None) -> list[AuditRow
         return [row for row in rows if patient is None or patient in row.patients]
 
 
-def _paths(app: object) -> Iterator[tuple[str, str]]:
-    described = create_app(app).openapi()["paths"]  # type: ignore[arg-type]
-    for path, methods in described.items():
+def _paths(parts: ApiParts) -> Iterator[tuple[str, str]]:
+    for path, methods in described(parts)["paths"].items():
         for method in methods:
             yield method, path
 

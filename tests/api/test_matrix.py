@@ -19,6 +19,7 @@ from records.callers import hashed
 from records.tables import ApiKey, Organisation, ReferralRow, RefillRow
 from tests.api.conftest import EMERGENCY, START, WANG, Network
 from tests.api.test_access import SIGNED, _guards, _routes
+from tests.kept import described
 
 #: Where each role stands: its own place, a sister's, a foreign one. Roles that see no record stand over everything.
 PLACES = {
@@ -33,7 +34,7 @@ RECORDS = {"patient_id", "referral_id", "refill_id"}
 
 def _bodies(network: Network) -> dict[tuple[str, str], Any]:
     """An example of the body of each operation."""
-    document = create_app(network.parts).openapi()
+    document = described(network.parts)
     found = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -79,7 +79,8 @@ def _enrolled(pathways: tuple[str, ...], zone: str, offset: int, tag: str | None
         events.Enrolled,
         {
             "pathways": pathways,
-            "born": date(1950, 2, 28),
+            "born": date(1950, 2, 28) if offset % 5 else None,
+            "lacks": () if offset % 5 else ("birth_date",),
             "conditions": conditions,
             "timezone": zone,
             "tag": tag,
@@ -242,7 +243,14 @@ happenings = st.one_of(
         st.sampled_from(["too_late", "too_late", "filtered"]),
     ),
     st.builds(lambda d: lambda now: (events.VisitBooked, {"booking": "visit#1", "day": _with_day(now, d)}), days),
-    st.builds(lambda p: _plain(events.PathwaysChanged, pathways=p), pathway_sets),
+    st.builds(
+        lambda p, c: _plain(events.PathwaysChanged, pathways=p, conditions=c), pathway_sets, st.sampled_from((None, *CONDITIONS))
+    ),
+    st.builds(
+        lambda b, s: _plain(events.PersonChanged, born=b, sex=s),
+        st.sampled_from([None, date(1931, 7, 1), date(2024, 2, 29)]),
+        st.sampled_from([None, "female", "unknown"]),
+    ),
     st.builds(
         lambda z, c, p: _plain(events.PersonChanged, timezone=z, conditions=c, phone=p),
         st.sampled_from(ZONES),

@@ -56,7 +56,7 @@ def test_a_damaged_pathway_gets_located_errors(text: str) -> None:
         assert problem.remedy
 
 
-@settings(max_examples=150, deadline=20_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=20_000, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_the_quick_reader_reads_what_the_explaining_one_does_or_leaves_it_to_it(text: str) -> None:
     try:
@@ -74,7 +74,7 @@ def test_every_shipped_document_is_read_quickly() -> None:
         assert source.quickly((LIBRARY / f"{name}.yaml").read_text(encoding="utf-8"), name) is not None, name
 
 
-@settings(max_examples=40, deadline=20_000)
+@settings(max_examples=25, deadline=20_000)
 @given(st.text(max_size=300) | st.lists(PIECES, max_size=40).map(" ".join))
 def test_any_text_at_all_gets_an_answer(text: str) -> None:
     assert report(load(text, file="x.yaml").problems)

@@ -12,6 +12,7 @@ from pathways.engine import calendar, events, next_due, step, visits
 from pathways.engine.answering import FOR_WHOM, HELP
 from pathways.engine.commands import CloseTask, ReleaseVisit, RetractMessage, SendMessage
 from pathways.engine.events import AnswerReceived, NumberAnswered
+from pathways.engine.life import CHOOSE
 from pathways.engine.state import ENDED, State
 from pathways.engine.turn import Turn
 from pathways.engine.useful import ASK_AGAIN
@@ -65,6 +66,20 @@ def test_what_a_place_waits_for_from_us_is_always_somebodys_task(life: list[Move
         sent_back = any(reason.code == "referral_sent_back" for reason in taken.outcome.reasons)
         assert not sent_back or any(task.kind == "read_report" for task in state.tasks.values())
         assert all(bool(supply.refill) == bool(supply.stage) for supply in state.supplies.values())
+
+
+@quick
+@given(lives)
+def test_whoever_is_on_no_pathway_is_somebodys_task_and_a_pathway_that_was_left_leaves_no_work_behind(life: list[Move]) -> None:
+    for taken in live(life):
+        state = taken.outcome.state
+        if state.life not in ("active", "paused", "in_hospital"):
+            continue
+        assert any(task.kind == CHOOSE for task in state.tasks.values()) == (not state.courses)
+        errands = {one for supply in state.supplies.values() for one in (supply.key, supply.refill)}
+        for one in (*state.tasks.values(), *state.waiting):
+            goes_on = one.about is not None and (one.about in errands or one.about.startswith("referral"))
+            assert not one.pathway or one.pathway in state.courses or goes_on
 
 
 @quick

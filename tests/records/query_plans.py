@@ -16,6 +16,8 @@ GROWING = frozenset(
     | {"attempt", "message", "referral", "refill", "audit", "audit_subject", "idempotency"}
 )
 
+_OF_GROWING = re.compile(rf"\b({'|'.join(sorted(GROWING))})\b")  # what reads nothing else costs what it costs
+
 #: Indexes of nothing but what waits or is wrong: reading all of one is reading what is asked for.
 PARTIAL = frozenset(
     str(index.name)
@@ -44,7 +46,7 @@ class Listener:
     heard: dict[tuple[str, str], Asked] = field(default_factory=dict)
 
     def __call__(self, _: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: bool) -> None:
-        if self.where and re.match(r"\s*(SELECT|WITH|UPDATE|DELETE)\b", statement):
+        if self.where and re.match(r"\s*(SELECT|WITH|UPDATE|DELETE)\b", statement) and _OF_GROWING.search(statement):
             self.heard.setdefault((self.where, statement), Asked(self.where, statement, parameters, self.share))
 
     @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -124,6 +125,8 @@ FHIR: Sequence[tuple[str, Mapping[str, str]]] = (
     ("Patient", {"deceased": "true"}),
     ("Patient/{patient_id}", {}),
     ("Observation", {"patient": "{patient_id}"}),
+    ("Observation", {"subject:Patient.family": RARE}),
+    ("Task", {"patient.identifier": "urn:cairn:roster|7"}),
     ("Communication", {"patient": "{patient_id}"}),
     ("MedicationDispense", {"patient": "{patient_id}"}),
     ("Provenance", {"patient": "{patient_id}"}),
@@ -288,23 +291,32 @@ async def _ask_all(city: Database, people: Rows, listener: Listener) -> list[str
             short = path.removeprefix("/api/v1")
             if get is None or short == path or _streams(get) or short in OUTSIDE:
                 continue
+            refused: set[str] = set()  # who may not ask this sends no query but the one that says so
             for query in ({}, *ASKED.get(short, ())):
-                statuses = [
-                    await _ask(http, listener, path.format_map(known), {**_needed(get, known), **query}, caller, share)
-                    for caller, share in CALLERS.items()
-                ]
+                asked = {**_needed(get, known), **query}
+                statuses = await _ask_as_each(http, listener, path.format_map(known), asked, refused)
                 if 200 not in statuses:
                     unanswered.append(f"{path} {dict(query)} {sorted(set(statuses))}")
+        refused_of: dict[str, set[str]] = defaultdict(set)
         for path, query in FHIR:
             asked = {name: value.format_map(known) for name, value in query.items()}
             counted = asked if "/" in path else {**asked, "_count": str(SHOWN), "_total": "none"}
-            statuses = [
-                await _ask(http, listener, f"/fhir/{path.format_map(known)}", counted, caller, share)
-                for caller, share in CALLERS.items()
-            ]
+            of_type = refused_of[path.partition("/")[0]]
+            statuses = await _ask_as_each(http, listener, f"/fhir/{path.format_map(known)}", counted, of_type)
             if 200 not in statuses:
                 unanswered.append(f"{path} {asked} {sorted(set(statuses))}")
     return unanswered
+
+
+async def _ask_as_each(
+    http: httpx.AsyncClient, listener: Listener, path: str, query: Mapping[str, str], refused: set[str]
+) -> list[int]:
+    """What each caller was answered. ``refused``: who may not ask; they are not asked for again."""
+    statuses = {
+        caller: await _ask(http, listener, path, query, caller, share) for caller, share in CALLERS.items() if caller not in refused
+    }
+    refused |= {caller for caller, status in statuses.items() if status == 403}
+    return list(statuses.values())
 
 
 async def _ask(http: httpx.AsyncClient, listener: Listener, path: str, query: Mapping[str, str], caller: str, share: float) -> int:

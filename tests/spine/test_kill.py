@@ -24,7 +24,7 @@ from pathways.language import library, load
 from records.tables import Enrolment, PathwayVersion
 from workflows.contract import Pace
 
-START, MIDDLE, END = moment("2025-03-03", "09:00"), moment("2025-09-01", "06:00"), moment("2026-01-20", "09:00")
+START, MIDDLE, END = moment("2025-03-03", "08:30"), moment("2025-09-01", "06:00"), moment("2026-01-20", "09:00")
 SOON = Pace(long_enough=60, attempt_s=3.0, longest_wait_s=2.0)
 CHINA = ZoneInfo("Asia/Shanghai")
 
@@ -159,13 +159,14 @@ async def test_a_year_under_fire_is_the_same_year(tmp_path: Path, breeder: Breed
         tmp_path / "fire", breeder, ("after_accept", "after_step", "before_commit", "continue_as_new", "new_run"), server_dies=True
     )
     assert fire.texts == calm.texts
-    # Their order within a day is the moment's at which a worker was there again.
-    assert sorted(fire.codes) == sorted(calm.codes)
+    # In the same order, too. A patient's moment of a day hangs on their id: they join before any of the two could have theirs.
+    assert fire.codes == calm.codes
     assert fire.deaths == ["after_accept", "after_step", "before_commit", "continue_as_new", "new_run"] * 2
 
 
 COMMUNITY_ENDS = moment("2025-06-03", "09:00")
-A_FEW = 10  # patients
+A_FEW = 6  # patients
+KILLS = 8  # more of them, of more people and on other moments: python -m bench storm
 SEED = 20250303  # of the moments at which processes are killed
 
 
@@ -196,9 +197,9 @@ async def live_together(home: Path, breeder: Breeder, kills: list[int]) -> set[t
 
 
 @pytest.mark.timeout(500)
-async def test_twenty_kills_at_random_lose_nothing_double_nothing_and_leave_nobody_stuck(tmp_path: Path, breeder: Breeder) -> None:
+async def test_kills_at_random_lose_nothing_double_nothing_and_leave_nobody_stuck(tmp_path: Path, breeder: Breeder) -> None:
     chance = random.Random(SEED)
-    kills = [chance.randint(3, 14) for _ in range(20)]
+    kills = [chance.randint(3, 14) for _ in range(KILLS)]
     print(f"killed after so many activities (seed {SEED}): {kills}")
     calm = await live_together(tmp_path / "calm", breeder, [])
     assert len(calm) > 5 * A_FEW

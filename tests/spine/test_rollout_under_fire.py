@@ -28,7 +28,7 @@ from records.tables import Delivery, Enrolment, PathwayVersion
 from workflows.contract import Pace, RolloutPace, rollout_workflow_id
 
 START = moment("2025-03-03", "09:00")
-PEOPLE = 20
+PEOPLE = 12
 SOON = Pace(attempt_s=3.0, longest_wait_s=2.0)
 HURRIED_ROLLOUT = RolloutPace(long_enough=40, heartbeat_s=8.0)
 A_LOOK = 0.5

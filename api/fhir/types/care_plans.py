@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
 
-from api.ahead import Standing, standing
+from api.ahead import A_YEAR, Standing, standing
 from api.fhir.coding import concept, ours, reference, without_nothing
 from api.fhir.kinds import Door, Param, Resource, meta, moment
 from api.fhir.of_patients import HL7, OfPatients, by_patient
 from api.fhir.patients_log import person_of
 from api.fhir.types.plan_definitions import canonical
 from api.models.story import AheadOut
-from api.showing.ahead import show_plan
-from pathways.forecast.year import year_ahead
 from records.tables import Enrolment, EventRow
 
-A_YEAR = 365  # days
 STATUS = {
     "active": "active",
     "paused": "on-hold",
@@ -74,19 +70,7 @@ class CarePlans(OfPatients):
         if await person_of(door, patient_id) is None:
             return []
         stands = await standing(door.session, door.parts, door.caller.scope, patient_id)
-        fill_days = await stands.fill_days()
-        planned = await asyncio.to_thread(  # a year takes the engine long enough for others to notice
-            year_ahead,
-            stands.plan,
-            stands.state,
-            now=stands.now,
-            days=A_YEAR,
-            fill_days=fill_days,
-            working_day=stands.calendar.worked.last,
-            find_day=stands.calendar.find,
-        )
-        until = stands.today + timedelta(days=A_YEAR)
-        shown = show_plan(planned, stands.plan, since=stands.today, until=until, language=door.language)
+        shown = await stands.year(door.language)
         return [await _shown(door, stands, shown.items, shown.assuming)]
 
 

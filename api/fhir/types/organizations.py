@@ -5,14 +5,14 @@ Rule: who sees which is what REST says: places beneath and above one's own, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 
-from api.fhir import matching
 from api.fhir.coding import coding, concept, ours, reference, without_nothing
-from api.fhir.kinds import Door, Found, Interaction, Param, Query, Resource, meta
-from api.fhir.of_patients import HL7, READ_ONLY
+from api.fhir.kinds import Door, Param, Resource, meta
+from api.fhir.of_network import OfNetwork
+from api.fhir.of_patients import HL7
 from records.places import Places
 from records.tables import CareTeam, Organisation
 
@@ -20,7 +20,7 @@ TYPE = "http://terminology.hl7.org/CodeSystem/organization-type"
 PLACE = "urn:cairn:place"
 
 
-class Organizations:
+class Organizations(OfNetwork):
     """The type."""
 
     type = "Organization"
@@ -39,28 +39,12 @@ class Organizations:
         "partof": ("partOf",),
         "active": ("active",),
     }
+    order: str = "name"
     sorts: tuple[str, ...] = ("name", "_id", "_lastUpdated")
     includes: Mapping[str, str] = {"Organization:partof": "partOf"}
-    interactions: frozenset[Interaction] = READ_ONLY
 
-    async def one(self, door: Door, id_: str) -> Resource | None:
-        """The place or team."""
-        return (await self.many(door, [id_])).get(id_)
-
-    async def many(self, door: Door, ids: Collection[str]) -> Mapping[str, Resource]:
-        """Those of ``ids`` that the caller may see, by id."""
-        return {one["id"]: one for one in await self._all(door, ids)}
-
-    async def versions(self, door: Door, id_: str) -> Sequence[Resource]:
-        """Only what is now."""
-        one = await self.one(door, id_)
-        return [] if one is None else [one]
-
-    async def search(self, door: Door, query: Query) -> Found:
-        """Places and teams by name; a network has some hundreds. Raises BadCursor."""
-        return matching.page(await self._all(door, matching.ids(query)), query, self.params, self.paths, "name")
-
-    async def _all(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
+    async def seen(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
+        """Places and teams."""
         places = Places(door.session)
         seen, under = await places.seen_from(door.caller.place), await places.under(door.caller.place)
         query, teams = select(Organisation), select(CareTeam)

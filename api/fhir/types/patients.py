@@ -15,7 +15,6 @@ from api.fhir.kinds import Door, Found, Interaction, Param, Query, Refused, Reso
 from api.fhir.of_patients import HL7, READ_ONLY
 from api.rights import has
 from api.showing.patients import name_of
-from pathways.engine.state import ENDED
 from records.callers import Caller
 from records.fhir_patients import PatientSearch, Sees
 from records.intake.patient import TIMEZONE_EXTENSION
@@ -224,7 +223,8 @@ def _whole(patient: Patient, profile: Profile | None, at: datetime, team: CareTe
         "generalPractitioner": [reference("Organization", team.id, team.name)],
         "managingOrganization": reference("Organization", team.organisation_id),
     })  # fmt: skip
-    body["active"] = patient.life not in ENDED and patient.life != "not_enrolled"
+    coming = patient.life == "not_enrolled" and patient.last_event > patient.taken_event  # the first step is about to be taken
+    body["active"] = coming or patient.life in IN_CARE
     if patient.life == "died":
         body["deceasedBoolean"] = True
     return _versioned(patient, body, at)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 
-from api.fhir import matching
-from api.fhir.kinds import Door, Found, Interaction, Param, Query, Resource, meta, moment
-from api.fhir.of_patients import HL7, READ_ONLY
+from api.fhir.kinds import Door, Param, Resource, meta, moment
+from api.fhir.of_network import OfNetwork
+from api.fhir.of_patients import HL7
 from pathways.engine.plan import Pathway
 from pathways.exchange.plan_definition import plan_definition
 from records.tables import PathwayVersion
 
 
-class PlanDefinitions:
+class PlanDefinitions(OfNetwork):
     """The type."""
 
     type = "PlanDefinition"
@@ -35,28 +35,10 @@ class PlanDefinitions:
         "title": ("title",),
         "date": ("date",),
     }
+    order: str = "name"
     sorts: tuple[str, ...] = ("name", "date", "_id", "_lastUpdated")
-    includes: Mapping[str, str] = {}
-    interactions: frozenset[Interaction] = READ_ONLY
 
-    async def one(self, door: Door, id_: str) -> Resource | None:
-        """The version."""
-        return (await self.many(door, [id_])).get(id_)
-
-    async def many(self, door: Door, ids: Collection[str]) -> Mapping[str, Resource]:
-        """Those of ``ids`` that there are, by id."""
-        return {one["id"]: one for one in await self._all(door, ids) if one["id"] in ids}
-
-    async def versions(self, door: Door, id_: str) -> Sequence[Resource]:
-        """A version never changes."""
-        one = await self.one(door, id_)
-        return [] if one is None else [one]
-
-    async def search(self, door: Door, query: Query) -> Found:
-        """Versions by name; there are some dozens. Raises BadCursor."""
-        return matching.page(await self._all(door, matching.ids(query)), query, self.params, self.paths, "name")
-
-    async def _all(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
+    async def seen(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
         """Of those that compile with the present Cairn; the others are read as text by REST."""
         known = select(PathwayVersion)
         beginnings = None if ids is None else {id_.rpartition("-")[2] for id_ in ids}

@@ -5,14 +5,14 @@ Rule: a care team knows who works at its place, beneath it and above it; a hospi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 
-from api.fhir import matching
 from api.fhir.coding import without_nothing
-from api.fhir.kinds import Door, Found, Interaction, Param, Query, Resource, meta
-from api.fhir.of_patients import HL7, READ_ONLY
+from api.fhir.kinds import Door, Param, Resource, meta
+from api.fhir.of_network import OfNetwork
+from api.fhir.of_patients import HL7
 from api.rights import CARE
 from records.callers import OF_A_PLACE
 from records.places import EVERYWHERE, Places
@@ -21,7 +21,7 @@ from records.tables import Account, ApiKey
 WHO = "urn:cairn:who"
 
 
-class Practitioners:
+class Practitioners(OfNetwork):
     """The type."""
 
     type = "Practitioner"
@@ -32,28 +32,11 @@ class Practitioners:
         "active": Param("token", "whether they may sign in", definition=f"{HL7}/Practitioner-active"),
     }
     paths: Mapping[str, tuple[str, ...]] = {"name": ("name.text",), "identifier": ("identifier",), "active": ("active",)}
+    order: str = "_id"
     sorts: tuple[str, ...] = ("_id", "_lastUpdated")
-    includes: Mapping[str, str] = {}
-    interactions: frozenset[Interaction] = READ_ONLY
 
-    async def one(self, door: Door, id_: str) -> Resource | None:
-        """The person, or the tool."""
-        return (await self.many(door, [id_])).get(id_)
-
-    async def many(self, door: Door, ids: Collection[str]) -> Mapping[str, Resource]:
-        """Those of ``ids`` whom the caller knows, by id."""
-        return {one["id"]: one for one in await self._all(door, ids)}
-
-    async def versions(self, door: Door, id_: str) -> Sequence[Resource]:
-        """Only what is now."""
-        one = await self.one(door, id_)
-        return [] if one is None else [one]
-
-    async def search(self, door: Door, query: Query) -> Found:
-        """People and tools by id; a network has some hundreds. Raises BadCursor."""
-        return matching.page(await self._all(door, matching.ids(query)), query, self.params, self.paths, "_id")
-
-    async def _all(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
+    async def seen(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
+        """People and tools."""
         caller = door.caller
         roles = (caller.role,) if caller.role in OF_A_PLACE else CARE
         known = await _places(door)

@@ -49,6 +49,7 @@ PLAIN: Mapping[str, frozenset[str]] = {
 }
 CREATE: Mapping[str, frozenset[str]] = {
     "Task": CARE,
+    "Patient": CARE,
     "Observation": CLINIC,
     "MedicationDispense": frozenset({"coordinator", "pharmacy"}),
     "Communication": CLINIC,
@@ -59,6 +60,7 @@ UPDATE: Mapping[str, frozenset[str]] = {
     "Task/refill": PLACES,
     "Task/work": PLACES,
     "Observation/observation": CARE,
+    "Patient/patient": CARE,
     "ServiceRequest/referral": CARE,
     "Subscription/subscription": HOOKS,
 }
@@ -184,6 +186,9 @@ async def test_a_record_system_does_what_its_scopes_say_and_no_more(network: Net
         ({"system/Task.u"}, "GET", f"Task/{referral}", 403),
         ({"system/*.cruds"}, "GET", f"Observation?patient={known['patient_id']}", 403),  # a scope is no right
         (set(), "GET", "Task", 403),
+        ({"system/Task.rs", "system/Patient.r"}, "GET", "Task?patient.name=王", 403),
+        ({"system/Task.rs", "system/Patient.s"}, "GET", "Task?patient.name=王", 200),
+        ({"system/Patient.cruds"}, "PUT", f"Patient/{known['patient_id']}", 403),
     ):
         answer = await ask(scopes, method, path, {"resourceType": "Task"} if method == "PUT" else None)
         assert answer.status_code == status, (scopes, method, path, answer.text)

@@ -13,7 +13,9 @@ import pytest
 from api.fhir.registry import KINDS
 from records.database import Database
 from tests.api.conftest import Network, a_network
-from tests.api.test_attacks_odd_values import ODD_CURSORS, ODD_WORDS
+from tests.api.fhir.test_fhir_patients import person
+from tests.api.test_attacks_odd_values import ODD as ODD_JSON
+from tests.api.test_attacks_odd_values import ODD_CURSORS, ODD_WORDS, _leaves, _with
 
 ODD = (
     "9999-12-31T23:59:59.999999999Z",
@@ -56,6 +58,9 @@ async def test_odd_values_are_refused_or_find_nothing_and_nothing_ever_falls_ove
             dates = param is not None and param.type == "date"
             for value in (*ODD[:2], "lt9999", "le0001", "²025") if dates else ODD if type_ == "Task" else ODD[2:4]:
                 await ask(f"{type_}?{whose if name != 'patient' else ''}{name}={quote(value)}", key)
+        if type_ in ("Task", "Observation"):
+            for name in KINDS["Patient"].params:
+                await ask(f"{type_}?patient.{name}={quote(ODD[len(name) % len(ODD)])}", key)
         for word in ODD_WORDS[:4]:
             for path in (f"{quote(word)}", f"{quote(word)}/_history/{quote(word)}"):
                 await ask(f"{type_}/{path}", key)
@@ -64,4 +69,19 @@ async def test_odd_values_are_refused_or_find_nothing_and_nothing_ever_falls_ove
     for cursor in (*ODD_CURSORS, *ours):
         sort = "&_sort=-_lastUpdated" if len(cursor) % 2 else ""
         assert await ask(f"Task?_cursor=1.{quote(cursor)}{sort}") in (200, 400)
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_an_odd_patient_is_refused_or_kept_and_nothing_ever_falls_over(place: Network) -> None:
+    wrong, headers = [], {"Authorization": "Bearer manager", "Content-Type": "application/fhir+json"}
+    made = await place.http.post("/fhir/Patient", json=person("1"), headers=headers)
+    assert made.status_code == 201, made.text
+    sent = {**person("2"), "contact": [{"name": {"text": "Li"}, "telecom": [{"system": "phone", "value": "138 0000 4712"}]}]}
+    for n, at in enumerate(_leaves({**sent, "generalPractitioner": [{"reference": "Organization/team-1"}]})):
+        for odd in ODD_JSON[n % 5 :: 5]:  # every element gets some of them, every value is in many elements
+            for method, path, body in (("POST", "Patient", sent), ("PUT", f"Patient/{made.json()['id']}", made.json())):
+                text = json.dumps(_with(body, at, "@odd@")).replace('"@odd@"', odd)
+                answer = await place.http.request(method, f"/fhir/{path}", content=text.encode(), headers=headers)
+                if answer.status_code >= 500:
+                    wrong.append(f"{method} {at} {odd[:40]}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, "\n".join(wrong)
