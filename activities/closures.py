@@ -95,6 +95,8 @@ async def _lost(session: AsyncSession, today: date, after: tuple[str, str]) -> t
 async def _known(session: AsyncSession, page: Sequence[Lost]) -> set[tuple[str, str]]:
     if not page:
         return set()
-    asked = [(lost.patient, lost.event) for lost in page]
-    query = select(EventRow.patient_id, EventRow.event_id).where(tuple_(EventRow.patient_id, EventRow.event_id).in_(asked))
+    people, told = {lost.patient for lost in page}, {lost.event for lost in page}
+    # By each part, and not by pairs: SQLite walks the whole index for a list of pairs.
+    query = select(EventRow.patient_id, EventRow.event_id)
+    query = query.where(EventRow.patient_id.in_(sorted(people)), EventRow.event_id.in_(sorted(told)))
     return {(patient, event) for patient, event in await session.execute(query)}

@@ -33,6 +33,7 @@ from records.tables import Enrolment as Pinned
 from records.vault import Vault
 
 DEFAULT_LANGUAGE = "en"
+LOOKED_AT = "nobody"  # the patient of a look: stored nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What became of one person. ``status``: enrolled, already_enrolled, no_pathway, died, no_care_team."""
+    """What became of one person. ``status``: enrolled, already_enrolled, no_pathway, died, no_care_team; of a look: would_enrol."""
 
     place: str
     status: str
@@ -141,6 +142,32 @@ class Enrolments:
                 due=dues(foreseen),
                 notes=(*notes, *_unsupplied(intake)),
             )
+
+    async def look(self, intake: Intake) -> Enrolment:
+        """What ``enrol`` would answer; nothing is stored. ``status`` is would_enrol where it would be enrolled."""
+        place = f"{intake.source}: {intake.place}"
+        notes = tuple(f"{note.place}: {note.what}; {note.remedy}" for note in intake.notes)
+        identifiers = tuple(f"{identifier.system}|{identifier.value}" for identifier in intake.identifiers)
+        async with self.database.reading() as session:
+            known = await Patients(session, self.vault).known_as(identifiers)
+            if known is not None:
+                return Enrolment(place, "already_enrolled", known, notes=notes)
+            if intake.died is not None:
+                return Enrolment(place, "died", notes=notes)
+            now = await self.clock.now(session)
+            team = await self._team(session, intake.care_team)
+            if team is None:
+                return Enrolment(place, "no_care_team", notes=notes)
+            timezone = intake.timezone or team.timezone
+            current = await self.plans.current(session)
+            matches = matching(current, intake, calendar.local_day(now, timezone))
+            chosen = tuple(match.pathway for match in matches if match.matched)
+            if not chosen:
+                return Enrolment(place, "no_pathway", matches=matches, notes=notes)
+            plan = Plan({name: current[name] for name in chosen}, contact=self.contact)
+            foreseen = step(plan, State(patient=LOOKED_AT), _event(intake, chosen, timezone, now)).state
+            tag, due = worst_tag(plan, foreseen), dues(foreseen)
+            return Enrolment(place, "would_enrol", matches=matches, tag=tag, due=due, notes=(*notes, *_unsupplied(intake)))
 
     async def _team(self, session: AsyncSession, name: str | None) -> CareTeam | None:
         if name is not None:

@@ -50,6 +50,10 @@ class CannotForecast(ValueError):
     """This draft cannot be tried; the message says why and what to do."""
 
 
+class _Cancelled(Exception):
+    """Nobody waits for it any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be forecast. ``teams``: only theirs; ``services`` and ``tags``: what of today's is replaced by what in the draft.
@@ -208,9 +212,9 @@ async def make(database: Database, vault: Vault, forecast: str, *, processes: in
         wanted, pathway = Wanted.from_json(row.text, row.asked), row.pathway
     told = 0.0
 
-    async def put_down(**what: Any) -> None:
+    async def put_down(**what: Any) -> bool:
         async with database.begin() as session:
-            await Forecasts(session).change(forecast, **what)
+            return await Forecasts(session).change(forecast, **what)
 
     async def tell(done: int, total: int) -> None:
         nonlocal told
@@ -218,13 +222,16 @@ async def make(database: Database, vault: Vault, forecast: str, *, processes: in
         if done and moment < told + TOLD_EVERY:
             return
         told = moment
-        await put_down(status="running", done=done, total=total)
+        if not await put_down(status="running", done=done, total=total):
+            raise _Cancelled
 
     holding = asyncio.create_task(hold(lease))
     try:
         result = await Forecasting(database, vault, Clock(), processes=processes).run(wanted, tell, pathway=pathway)
         looked_at = result["sampled"] + sum(result["left_out"].values())
         await put_down(status="done", result=result, done=looked_at, total=looked_at, ended=system_time())
+    except _Cancelled:
+        pass  # whoever asked does not want it any more, which is put down already
     except CannotForecast as refused:
         await put_down(status="failed", problem=str(refused)[:500], ended=system_time())
     except Exception as fault:  # its text may hold what is personal: its name has to do

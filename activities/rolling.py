@@ -23,7 +23,7 @@ from pathways.engine.plan import Pathway
 from records.deeds import Deeds
 from records.pathways import PublishedPathways, Retired
 from records.patients import Held
-from records.rollouts import Rollouts, Wanted
+from records.rollouts import STAYS, Rollouts, Wanted
 from records.tables import Enrolment, PathwayDeed, PathwayVersion, Rollout, RolloutPatient
 
 BECAME_CURRENT = ("published", "made_current")
@@ -146,7 +146,7 @@ class Rolling:
         if row.status != "left":
             raise CannotRoll(f"This patient was not left for a person: the status is {row.status.replace('_', ' ')}.")
         if move is None:
-            row.why = "stays"
+            row.why = STAYS
         else:
             await self._move_after_all(rollout, row, held, move, accept)
         row.at = self.at

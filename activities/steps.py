@@ -23,6 +23,7 @@ from activities.following import Engine, Following, as_left
 from activities.outbox import ON_THE_WORKLIST, Outbox
 from activities.plans import Plans
 from activities.seeing import Seeing
+from activities.standing import stand
 from pathways.engine import State, calendar
 from pathways.engine.commands import Reason
 from pathways.engine.events import AnyEvent, DueReached, VisitBooked
@@ -176,6 +177,7 @@ class _Step:
         patient.state, patient.state_schema = self.person.seal(STATE, dump_state(state)), SCHEMA
         patient.life, patient.reach, patient.tag = state.life, state.reach, worst_tag(plan.as_of(state), state)
         patient.timezone = state.person.timezone
+        stand(patient, plan, state)
         patient.next_due = self.engine.next_due(plan, state, ahead)
         patient.last_step, patient.fault = number, None
         for name, course in state.courses.items():

@@ -14,7 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from activities.seeing.readiness import Ready
 from api import problems
 from api.bodies import Bodies
-from api.console import pages
+from api.console import assets
+from api.console.pages import account as account_page
+from api.console.pages import admin as admin_pages
+from api.console.pages import change as change_pages
+from api.console.pages import inbox as inbox_pages
+from api.console.pages import overview as overview_page
+from api.console.pages import pathways as pathway_pages
+from api.console.pages import patients as patient_pages
+from api.console.pages import phones, signing_in, today
 from api.fhir.app import door_at
 from api.hooks import crossing
 from api.hooks import services as cds
@@ -73,7 +81,22 @@ __all__ = ["ApiParts", "create_app"]
 
 V1 = "/api/v1"
 #: Answers anybody; signed webhooks do, too.
-OPEN = frozenset({"/healthz", "/readyz", "/", "/sign-out", "/docs", "/sessions", authoring.SCHEMA, crossing.ROOT})
+OPEN = frozenset(
+    {
+        "/healthz",
+        "/readyz",
+        "/",
+        "/sign-in",
+        "/sign-out",
+        "/session",
+        "/reading",
+        "/static/{mark}/{name:path}",
+        "/docs",
+        "/sessions",
+        authoring.SCHEMA,
+        crossing.ROOT,
+    }
+)
 OPEN |= smart.PATHS | oidc.PATHS
 
 
@@ -102,8 +125,12 @@ def create_app(parts: ApiParts) -> FastAPI:
     app.include_router(smart.router)
     app.include_router(oidc.router)
     app.include_router(cds.router, responses=problems.RESPONSES)
-    app.include_router(pages.router)
-    pages.handle(app)
+    for page in (
+        assets, signing_in, account_page, admin_pages,
+        today, patient_pages, overview_page, phones, change_pages, inbox_pages, pathway_pages,
+    ):  # fmt: skip
+        app.include_router(page.router)
+    signing_in.handle(app)
     door_at(app)
 
     @app.get("/healthz", summary="Whether the API answers", tags=["clock"])

@@ -15,11 +15,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from pathways.language.diagnostics import Checked, Diagnostic, check
+from pathways.drawing.outline import outline
+from pathways.language.diagnostics import Checked, Diagnostic, examined
 
 __all__ = ["LARGEST", "Busy", "Checked", "Checker", "Diagnostic", "check"]
 
@@ -28,6 +29,12 @@ KEPT = 32  # texts whose findings are kept
 NOT_CHECKED = "NotChecked"
 MEMORY = 2 * 1024**3  # bytes of address space that checking may take
 PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+
+
+def check(text: str) -> Checked:
+    """Everything wrong with a document's text, and its outline."""
+    found = examined(text, file="document")
+    return replace(found.checked, outline=outline(found.loaded, found.played))
 
 
 class Busy(RuntimeError):
@@ -91,7 +98,7 @@ class Checker:
         try:
             found: Mapping[str, Any] = json.loads(said)
             diagnostics = tuple(Diagnostic(**one) for one in found["diagnostics"])
-            return Checked(found["pathway"], found["version"], diagnostics, found.get("scenarios", 0))
+            return Checked(found["pathway"], found["version"], diagnostics, found.get("scenarios", 0), found.get("outline", {}))
         except (ValueError, KeyError, TypeError):  # it ended without a word: out of memory, or of its own time
             return _not_checked("this takes more memory or time to check than a document may")
 
@@ -111,7 +118,7 @@ def main() -> None:
     found = check(sys.stdin.buffer.read().decode())
     diagnostics = [{name: getattr(one, name) for name in Diagnostic.__slots__} for one in found.diagnostics]
     said = {"pathway": found.pathway, "version": found.version, "diagnostics": diagnostics, "scenarios": found.scenarios}
-    json.dump(said, sys.stdout)
+    json.dump({**said, "outline": found.outline}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Request, Response
@@ -100,6 +101,7 @@ async def meant(published: PublishedPathways, pathway: str, said: str, *, field:
     return found[0]
 
 
+@lru_cache(maxsize=12)  # a text compiles to the same always; whoever compares reads the same two again and again
 def compiled(text: str) -> Loaded:
     """A text that was checked, ready to be compared."""
     return load_published(text, file="document")

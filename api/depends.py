@@ -25,6 +25,7 @@ from records.callers import Caller, Keys
 from records.smart import TOKEN, SmartClients
 from records.tables import CareTeam
 
+UNATTENDED = "x-cairn-unattended"  # a header of requests that a page makes by itself
 SCOPED = "A record system's token is for /fhir, and opens nothing besides. For this address have an administrator make an API key."
 
 
@@ -37,8 +38,14 @@ def parts_of(request: Request) -> ApiParts:
 Parts = Annotated[ApiParts, Depends(parts_of)]
 
 
-async def caller_of(parts: ApiParts, key: str | None) -> Caller:
-    """Who calls with this key. Raises Problem 401."""
+def attended(request: Request) -> bool:
+    """Whether a person or a tool asks, rather than a page by itself, which does not keep anybody signed in."""
+    by_itself = UNATTENDED in request.headers or "text/event-stream" in request.headers.get("accept", "")
+    return not by_itself
+
+
+async def caller_of(parts: ApiParts, key: str | None, *, attended: bool = True) -> Caller:
+    """Who calls with this key. ``attended``: whether the sign-in goes on by it. Raises Problem 401."""
     if key:
         shown = parts.keys.caller(key)
         if shown is not None:
@@ -47,14 +54,15 @@ async def caller_of(parts: ApiParts, key: str | None) -> Caller:
             if key.startswith(TOKEN):
                 caller, to_be_noted = await SmartClients(session).caller(parts.vault, key), False
             else:
-                keys = Keys(session)
+                keys = Keys(session, idle=parts.idle)
                 caller = await keys.caller(key)
-                to_be_noted = caller is not None and await keys.used(key)
+                to_be_noted = attended and caller is not None and await keys.used(key)
         if caller is not None and caller.role in ROLES:
             if to_be_noted:
                 async with parts.database.begin() as session:
                     await Keys(session).write_used(key)
-            parts.keys.keep(key, caller)
+            if attended:  # or the next request of a person would be taken for one that was noted
+                parts.keys.keep(key, caller)
             return caller
     raise Problem(401, "Send a key that is known here and has not expired, as `Authorization: Bearer <key>`.")
 
@@ -90,7 +98,7 @@ class Allowed:
 
     async def who(self, request: Request, parts: ApiParts) -> Caller:
         """Who calls. Raises Problem 401."""
-        return await caller_of(parts, self.shown(request))
+        return await caller_of(parts, self.shown(request), attended=attended(request))
 
     def shown(self, request: Request) -> str | None:
         """The key that the request shows."""

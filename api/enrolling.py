@@ -9,11 +9,14 @@ import csv
 import io
 from dataclasses import replace
 
+from activities.enrolment import Enrolment
+from api.models.base import Moved
 from api.models.patients import DueOut, EnrolmentOut, MatchOut, PersonIn
+from api.parts import ApiParts
 from api.problems import unusable
 from api.writing import Writing
 from pathways.engine import calendar
-from records.intake.people import Refused
+from records.intake.people import Intake, Refused
 from records.intake.places import known_zone
 from records.intake.roster import read_roster
 from records.patients import Patients
@@ -24,6 +27,25 @@ from records.tables import CareTeam
 async def enrol(writing: Writing, scope: Scope, body: PersonIn) -> EnrolmentOut:
     """Enrol ``body``; a team's own key enrols into that team. Raises Problem 422."""
     parts = writing.parts
+    outcome = await parts.enrolments.enrol(await intake_of(parts, scope, body))
+    patient_id = outcome.patient_id
+    if patient_id is not None and not await is_theirs(parts, scope, patient_id):
+        patient_id = None
+    acted_on = await writing.settle(patient_id, outcome.next_step) if patient_id is not None else False
+    return _shown(outcome, patient_id, acted_on, await writing.stands(patient_id) if patient_id is not None else None)
+
+
+async def look(parts: ApiParts, scope: Scope, body: PersonIn) -> EnrolmentOut:
+    """What enrolling ``body`` would do; nothing is stored. Raises Problem 422."""
+    outcome = await parts.enrolments.look(await intake_of(parts, scope, body))
+    patient_id = outcome.patient_id
+    if patient_id is not None and not await is_theirs(parts, scope, patient_id):
+        patient_id = None
+    return _shown(outcome, patient_id, False, None)
+
+
+async def intake_of(parts: ApiParts, scope: Scope, body: PersonIn) -> Intake:
+    """The person as a roster's reader has them, in a care team of the caller's. Raises Problem 422."""
     team = scope.team or body.care_team
     if team is not None and not scope.covers_team(team):
         raise unusable("care_team", "is not among your care teams", "name one of yours")
@@ -36,11 +58,10 @@ async def enrol(writing: Writing, scope: Scope, body: PersonIn) -> EnrolmentOut:
     intake = next(read_roster(as_roster(body), "api", on=today))
     if isinstance(intake, Refused):
         raise unusable("body", intake.what, intake.remedy)
-    outcome = await parts.enrolments.enrol(replace(intake, care_team=team))
-    patient_id = outcome.patient_id
-    if patient_id is not None and not await _is_theirs(writing, scope, patient_id):
-        patient_id = None
-    acted_on = await writing.settle(patient_id, outcome.next_step) if patient_id is not None else False
+    return replace(intake, care_team=team)
+
+
+def _shown(outcome: Enrolment, patient_id: str | None, acted_on: bool, stands: Moved | None) -> EnrolmentOut:
     return EnrolmentOut(
         status=outcome.status,
         patient_id=patient_id,
@@ -49,7 +70,7 @@ async def enrol(writing: Writing, scope: Scope, body: PersonIn) -> EnrolmentOut:
         tag=outcome.tag,
         due=[DueOut(service=service, day=day) for service, day in outcome.due],
         notes=list(outcome.notes),
-        patient=await writing.stands(patient_id) if patient_id is not None else None,
+        patient=stands,
     )
 
 
@@ -74,9 +95,10 @@ def as_roster(body: PersonIn) -> str:
     return written.getvalue()
 
 
-async def _is_theirs(writing: Writing, scope: Scope, patient_id: str) -> bool:
-    async with writing.parts.database.reading() as session:
-        return await Patients(session, writing.parts.vault).in_scope(scope, patient_id) is not None
+async def is_theirs(parts: ApiParts, scope: Scope, patient_id: str) -> bool:
+    """Whether the caller may see this patient."""
+    async with parts.database.reading() as session:
+        return await Patients(session, parts.vault).in_scope(scope, patient_id) is not None
 
 
 def _is_zone(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol, cast
 
 from activities.channels.phones import Phones
@@ -21,11 +22,12 @@ from activities.sending.reports import Reports
 from activities.waking import NotWoken, Waker, Wakes
 from api.checker import Checker
 from api.forecaster import Forecaster
+from api.lately import Lately
 from api.oidc.provider import OpenIdProvider
 from api.watching import Pace, Watch
 from records.accounts import Passwords
 from records.audit import AuditLog
-from records.callers import KeyRing
+from records.callers import IDLE, KeyRing
 from records.clock import Clock
 from records.database import Database
 from records.vault import Vault
@@ -54,7 +56,8 @@ class ApiParts:
     says so. Run uvicorn with ``access_log=False``: search
     words are in query strings. ``four_eyes``: a pathway is published only after a second person has approved it. ``pace``: of
     those who watch a worklist; end them with ``watch.stop()`` before the server stops. ``phones``: pretended ones of a provider
-    that stands beside; those of the sandbox are found by themselves.
+    that stands beside; those of the sandbox are found by themselves. ``idle``: after so long without a request a sign-in ends;
+    ``must_have_second``: roles that work only once they have set up a second factor.
     """
 
     database: Database
@@ -72,6 +75,7 @@ class ApiParts:
     four_eyes: bool = True
     rollouts: RolloutDoor | None = None
     keys: KeyRing = field(default_factory=KeyRing)
+    lately: Lately = field(default_factory=Lately)
     checker: Checker = field(default_factory=Checker)
     forecaster: Forecaster = field(default_factory=Forecaster)
     passwords: Passwords = field(default_factory=Passwords)
@@ -81,6 +85,8 @@ class ApiParts:
     temporal_answers: Callable[[], Awaitable[bool]] | None = None
     phones: Phones | None = None
     cds_origins: tuple[str, ...] = ()
+    idle: timedelta = IDLE
+    must_have_second: frozenset[str] = frozenset()
     pace: Pace = field(default_factory=Pace)
     audit: AuditLog = field(init=False)
     watch: Watch = field(init=False)

@@ -24,9 +24,11 @@ from starlette.exceptions import HTTPException
 from records.accounts import Crowded
 from records.database import DatabaseAway
 from records.pages import BadCursor
+from records.sign_in_limits import TooManyTries
 
 log = logging.getLogger(__name__)
 MOST_SAID = 100  # faults of one request
+TOO_MANY = "Too many tries to sign in have failed from where you are. Wait a quarter of an hour; then try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def answer(status: int, detail: str, faults: Sequence[Fault] = ()) -> JSONRespon
         "detail": detail,
         "errors": [asdict(fault) for fault in faults],
     }
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "900"}, 503: {"Retry-After": "5"}}.get(status)
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -148,6 +150,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": when, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}}
     for status, when in _WHEN.items()
 }
+#: Of the few that somebody may guess at.
+TOO_OFTEN: dict[int | str, dict[str, Any]] = {
+    429: {
+        "description": "Too many tries have failed from this address; see Retry-After",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+    }
+}
 
 
 def handle(app: FastAPI) -> None:
@@ -191,6 +200,10 @@ def handle(app: FastAPI) -> None:
     @app.exception_handler(Crowded)
     async def _crowded(request: Request, crowded: Crowded) -> Response:
         return answer(503, "Too many people sign in just now; nothing was changed. Please try again in a moment.")
+
+    @app.exception_handler(TooManyTries)
+    async def _too_many(request: Request, many: TooManyTries) -> Response:
+        return answer(429, TOO_MANY)
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, fault: Exception) -> Response:

@@ -5,15 +5,16 @@ Rule: what is said travels sealed beside the referral; the event that tells of t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 
 from api import answering
+from api.believing import believe
 from api.models.base import Happened, Written
-from api.models.requests import TakenBack
-from api.problems import Problem, unusable
+from api.models.requests import Instructions, TakenBack
+from api.problems import Problem, not_found, unusable
 from api.writing import Case, Writing, happened_at
-from pathways.engine.events import AnyEvent, ReferralMoved, ReferralStage
+from pathways.engine.events import AnyEvent, ReadingReceived, ReferralMoved, ReferralStage, Value
 from records.referrals import (
     BEGUN,
     CLOSED,
@@ -40,7 +41,19 @@ class Answer:
     def __init__(self, writing: Writing, scope: Scope, referral_id: str, body: Happened) -> None:
         self.writing, self.scope, self.referral_id, self.body = writing, scope, referral_id, body
 
-    async def moves(self, stage: ReferralStage, said: tuple[Kind, str] | None = None, *, day: date | None = None) -> Written:
+    async def sends_back(self, said: Instructions) -> Written:
+        """Back to the care team, with what it should do and, where the place says so, what it found."""
+        found: tuple[Kind, str] | None = ("report", said.report) if said.report is not None else None
+        return await self.moves("sent_back", ("instructions", said.instructions), also=found)
+
+    async def moves(
+        self,
+        stage: ReferralStage,
+        said: tuple[Kind, str] | None = None,
+        *,
+        also: tuple[Kind, str] | None = None,
+        day: date | None = None,
+    ) -> Written:
         """The place's answer: the referral moves to ``stage``, or something is added to what was told before."""
 
         async def change(case: Case, row: ReferralRow) -> ReferralMoved | None:
@@ -51,9 +64,9 @@ class Answer:
                 answering.may_move(MOVES, stands_at(told(case.person, row), row.stage), stage, what="referral")
             if day is not None and day < row.asked.date():
                 raise unusable("day", "lies before the referral was asked for", "give the day on which the patient is expected")
-            new = said is not None and self._keep(case, row, "place", *said)
+            new = [self._keep(case, row, "place", *line) for line in (also, said) if line is not None]
             if again:
-                row.changed = case.now if new else row.changed
+                row.changed = case.now if any(new) else row.changed
                 return None
             if stage == "more_asked":
                 wait_for_reply(case.person, row)
@@ -62,6 +75,30 @@ class Answer:
             return self._moved(case, row, stage)
 
         return await self._answer(change)
+
+    async def believes(self, readings: Mapping[str, Value]) -> None:
+        """Raises Problem 404, and 422 for readings that cannot be true: asked before a report that comes with them is kept."""
+        async with self.writing.parts.database.reading() as session:
+            row = await answering.one(referrals(session), self.scope, self.referral_id)
+            await believe(session, self.writing.parts.plans, row.patient_id, readings)
+
+    async def measured(self, readings: Mapping[str, Value]) -> Written:
+        """Readings that were taken at the place: like all readings without a visit they inform, and may decide.
+
+        Raises Problem 404 once the referral is refused or taken back, 422 for what cannot be true.
+        """
+        async with self.writing.parts.database.reading() as session:
+            patient_id = (await answering.one(referrals(session), self.scope, self.referral_id)).patient_id
+
+        async def change(case: Case) -> ReadingReceived:
+            row = await answering.one(referrals(case.session), self.scope, self.referral_id)
+            if row.stage in CLOSED - {"completed", "sent_back"}:
+                raise not_found()
+            await believe(case.session, self.writing.parts.plans, patient_id, readings)
+            at, id_ = happened_at(self.body.at, case.now), self.writing.event_id("readings", self.body)
+            return ReadingReceived(id=id_, at=at, learnt=case.now, readings=readings, source="hospital")
+
+        return await self.writing.change(patient_id, change, by_patient=False)
 
     async def replies(self, text: str) -> Written:
         """The care team's reply: the referral goes on from where it was."""

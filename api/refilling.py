@@ -151,11 +151,19 @@ def _needs_word() -> Problem:
     )
 
 
+class WrongPickupCode(Problem):
+    """``left``: how often a code may still be tried today."""
+
+    def __init__(self, detail: str, *, left: int) -> None:
+        super().__init__(409, detail)
+        self.left = left
+
+
 def _wrong(left: int) -> Problem:
     if left:
-        return Problem(409, f"This is not the code that the patient was texted. {left} tries are left today.")
-    return Problem(
-        409,
+        return WrongPickupCode(f"This is not the code that the patient was texted. {left} tries are left today.", left=left)
+    return WrongPickupCode(
         "This is not the code, or too many wrong ones were tried: none is taken today any more. Hand it out to somebody whom you "
         "know and say so (without_code), or tomorrow.",
+        left=0,
     )

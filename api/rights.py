@@ -18,7 +18,7 @@ ROLES: Mapping[str, str] = {
     "doctor": "looks after a care team's patients, confirms referrals",
     "clinic": "a hospital or clinic that receives referrals",
     "pharmacy": "receives refill requests",
-    "supervisor": "sees counts, workload and places; no patient",
+    "supervisor": "sees counts, workload and places, and who is behind a number; no record",
     "administrator": "runs the installation: places, keys, accounts, clock; no patient",
     "auditor": "reads the audit log",
     "gateway": "a machine that carries messages in and out",
@@ -43,6 +43,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "refills.read": (*CARE, "pharmacy"),
     "refills.answer": ("coordinator", "pharmacy"),
     "refills.decide": ("doctor",),  # on what a pharmacy proposes in place of a medicine
+    "inbox.read": (*CARE, "clinic", "pharmacy"),  # the page of what places were asked; what is on it takes its own rights
     "changes.read": ("clinic", "pharmacy"),  # of their own requests
     "webhooks.manage": ("clinic", "pharmacy", "administrator"),
     "stock.read": ("coordinator", "health_manager", "doctor", "pharmacy", "supervisor"),
@@ -65,6 +66,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "alerts.read": ("coordinator", "supervisor", "administrator", "health_manager"),
     "alerts.see": ("coordinator", "supervisor", "administrator"),
     "overview.read": ("coordinator", "supervisor"),
+    "overview.people": ("coordinator", "supervisor"),  # who is behind a number: name, team, days; no record
     "usage.read": ("coordinator", "supervisor", "administrator"),  # what texts cost: no patient in it
     "hooks.call": (*CARE, "clinic"),  # CDS Hooks
     "hooks.manage": ("administrator",),  # the record systems that call

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).with_name("README.md")
-APART = ("city", "contract", "forecast", "rollout", "booking", "mutants", "storm", "messages", "webhooks", "fhir")
+APART = ("city", "contract", "forecast", "rollout", "booking", "mutants", "storm", "messages", "webhooks", "fhir", "console")
 HEADING = "## Last results\n"
 ALL: dict[str, tuple[str, ...]] = {
     "engine": (),

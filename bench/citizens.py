@@ -32,6 +32,7 @@ COMMON, RARE = "王", "纳兰"
 
 #: How many years the work that is done lies back, and how far open work lies around today.
 YEARS = 4
+OVERDUE = 0.1  # of the people, their follow-up
 AROUND = 14
 STAYS_OPEN = 60  # days that a request may wait
 TASKS = ("phone_call", "home_visit", "complete_readings", "check_back", "answer_unclear")
@@ -43,7 +44,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     table: names.split()
     for table, names in {
         "patient": "id care_team_id language timezone sealed state state_schema life reach tag last_step last_event taken_event "
-        "next_due fault created",
+        "next_due fault follow_up_due last_visit standing created",
         "person_key": "patient_id master wrapped",
         "person_token": "kind token patient_id",
         "enrolment": "patient_id pathway version since",
@@ -127,10 +128,12 @@ class City:
         add = _Adder(rows, patient_id, person)
         row = model.row
         next_due = self.now + timedelta(days=chance.randint(1, 90))
+        due = self.now.date() + timedelta(days=chance.randint(-90, -1) if chance.random() < OVERDUE else chance.randint(0, 90))
         state = person.seal(STATE, model.state.replace(model.patient_id.encode(), patient_id.encode()))
         add("patient", patient_id, team, row["language"], row["timezone"], person.seal(PROFILE, profile.to_json()), state,
             row["state_schema"], row["life"], row["reach"], row["tag"], row["last_step"], row["last_event"], row["taken_event"],
-            _naive(next_due), None, _naive(self.now - timedelta(days=chance.randrange(365 * YEARS))))  # fmt: skip
+            _naive(next_due), None, due, due - timedelta(days=chance.randint(15, 400)), 1,
+            _naive(self.now - timedelta(days=chance.randrange(365 * YEARS))))  # fmt: skip
         add("person_key", patient_id, self.vault.name, wrapped)
         for token in self._tokens(family, given):
             add("person_token", "name", token, patient_id)

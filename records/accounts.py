@@ -2,7 +2,8 @@
 
 Rule 1: only an argon2id hash of a password is kept; it is worked out in a thread, a few at a time, never in the event loop.
 Rule 2: a wrong password, an unknown name, a locked and a disabled account look alike and take alike.
-Rule 3: failures are counted in the row, so that ten tries lock an account whichever process they were sent to.
+
+Signing in itself is in ``records.sign_ins``.
 """
 
 from __future__ import annotations
@@ -23,10 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.callers import Keys
 from records.clock import system_time
-from records.database import Database
 from records.pages import Page, behind, cursor
 from records.places import Subtree
-from records.tables import Account, ApiKey
+from records.tables import Account
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 12, 200
@@ -153,16 +153,28 @@ class Accounts:
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].id) if len(found) > limit else None)
 
+    async def by_login(self, under: Subtree, *, beginning: str = "", limit: int, after: str | None = None) -> Page[Account]:
+        """Accounts by login, of places that belong to ``under``. ``beginning``: of the login. Raises BadCursor."""
+        query = select(Account).order_by(Account.login).limit(limit + 1)
+        if not under.everywhere:
+            query = query.where(Account.place.in_(sorted(under.organisations | under.teams)))
+        if beginning.strip():
+            query = query.where(Account.login.startswith(folded_login(beginning), autoescape=True))
+        key = behind(after, 1)
+        if key is not None:
+            query = query.where(Account.login > key[0])
+        found = list(await self.session.scalars(query))
+        shown = found[:limit]
+        return Page(shown, cursor(shown[-1].login) if len(found) > limit else None)
+
     def is_locked(self, account: Account) -> bool:
         """Whether too many tries have failed a short while ago."""
         return account.locked_until is not None and account.locked_until > self.now()
 
-    def failed(self, account: Account) -> None:
-        """One more try has failed; a lock that has ended begins the count anew."""
-        if account.locked_until is not None and not self.is_locked(account):
-            account.failures, account.locked_until = 0, None
-        account.failures += 1
-        if account.failures >= MOST_FAILURES and account.locked_until is None:
+    def failed(self, account: Account, lately: int) -> None:
+        """One more try has failed, of so many ``lately``."""
+        account.failures, account.locked_until = lately, None
+        if lately >= MOST_FAILURES:
             account.locked_until = self.now() + LOCKED_FOR
 
     async def set_password(self, account: Account, password_hash: str, *, besides: str = "") -> None:
@@ -170,51 +182,3 @@ class Accounts:
         account.password_hash, account.failures, account.locked_until = password_hash, 0, None
         account.version += 1
         await Keys(self.session, self.now).end_sign_ins(account.id, besides=besides)
-
-
-@dataclass(frozen=True)
-class SignIns:
-    """Signing in, over several transactions, so that no lock is held while a password is compared."""
-
-    database: Database
-    passwords: Passwords
-    now: Callable[[], datetime] = system_time
-    lasts: timedelta = SIGNED_IN_FOR
-
-    async def sign_in(self, login: str, password: str) -> tuple[str, ApiKey] | None:
-        """A token and its row; None whatever was wrong."""
-        stored, right = await self._compared(login, password)
-        async with self.database.begin() as session:
-            account = await self._proven(session, login, stored, right=right)
-            if account is None:
-                return None
-            keys = Keys(session, self.now)
-            expires = self.now() + self.lasts
-            return keys.add(account.login, account.role, account.place, expires=expires, account_id=account.id)
-
-    async def change_password(self, account_id: str, old: str, new_hash: str, *, besides: str) -> bool:
-        """Take another password, if ``old`` is the present one; the token ``besides`` stays signed in."""
-        async with self.database.reading() as session:
-            login = await session.scalar(select(Account.login).where(Account.id == account_id)) or ""
-        stored, right = await self._compared(login, old)
-        async with self.database.begin() as session:
-            account = await self._proven(session, login, stored, right=right)
-            if account is not None:
-                await Accounts(session, self.now).set_password(account, new_hash, besides=besides)
-            return account is not None
-
-    async def _compared(self, login: str, password: str) -> tuple[str | None, bool]:
-        async with self.database.reading() as session:
-            stored = await session.scalar(select(Account.password_hash).where(Account.login == folded_login(login)))
-        return stored, await self.passwords.matches(stored, password)
-
-    async def _proven(self, session: AsyncSession, login: str, stored: str | None, *, right: bool) -> Account | None:
-        accounts = Accounts(session, self.now)
-        account = await accounts.with_login(login)
-        if account is None or account.disabled or accounts.is_locked(account):
-            return None
-        if not right or account.password_hash != stored:
-            accounts.failed(account)
-            return None
-        account.failures, account.locked_until = 0, None
-        return account

@@ -28,6 +28,7 @@ OF_A_PLACE = frozenset({"clinic", "pharmacy"})  # they see what their place was 
 KEPT_FOR = 5.0  # seconds
 MOST_KEPT = 5000
 USED_LATELY = timedelta(hours=1)
+IDLE = timedelta(minutes=60)  # a sign-in that nobody used for so long has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +94,16 @@ class KeyRing:
 
 @dataclass(frozen=True)
 class Keys:
-    """Keys of one transaction. ``now``: the machine's time."""
+    """Keys of one transaction. ``now``: the machine's time; ``idle``: after so long without a request a sign-in has ended."""
 
     session: AsyncSession
     now: Callable[[], datetime] = system_time
+    idle: timedelta = IDLE
 
     async def caller(self, key: str) -> Caller | None:
         """Who holds ``key``; None when it opens nothing."""
         row = await self.session.get(ApiKey, hashed(key))
-        now = self.now()
-        if row is None or row.revoked is not None or (row.expires is not None and row.expires <= now):
+        if row is None or not self.opens(row):
             return None
         who, name, role, place = row.id, row.name, row.role, row.place
         if row.account_id is not None:
@@ -117,7 +118,10 @@ class Keys:
     async def used(self, key: str) -> bool:
         """Whether it is time to write down that ``key`` was used."""
         row = await self.session.get(ApiKey, hashed(key))
-        return row is not None and (row.last_used is None or self.now() - row.last_used > USED_LATELY)
+        if row is None:
+            return False
+        often = USED_LATELY if row.account_id is None else self.idle / 20
+        return row.last_used is None or self.now() - row.last_used > often
 
     async def write_used(self, key: str) -> None:
         """Write down that ``key`` was used now."""
@@ -175,7 +179,10 @@ class Keys:
 
     def opens(self, row: ApiKey) -> bool:
         """Whether the key still opens anything."""
-        return row.revoked is None and (row.expires is None or row.expires > self.now())
+        now = self.now()
+        if row.account_id is not None and (row.last_used or row.created) + self.idle <= now:
+            return False
+        return row.revoked is None and (row.expires is None or row.expires > now)
 
     def rotate(self, old: ApiKey, *, grace: timedelta, lasts: timedelta | None = None) -> tuple[str, ApiKey]:
         """Make a key that does what ``old`` does, which ends after ``grace``. ``lasts``: as long as the old one was made for,
@@ -198,6 +205,16 @@ class Keys:
         row = await self.session.get(ApiKey, hashed(key))
         if row is not None and row.account_id is not None:
             self.revoke(row)
+
+    async def sign_ins(self, account_id: str) -> list[ApiKey]:
+        """Where somebody is signed in now, the newest first."""
+        query = select(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked.is_(None)).order_by(ApiKey.created.desc())
+        return [row for row in await self.session.scalars(query.limit(100)) if self.opens(row)]
+
+    async def of_account(self, key: str) -> ApiKey | None:
+        """Somebody's sign-in, whether or not it still opens anything; None for a tool's key, and for one that never was."""
+        row = await self.session.get(ApiKey, hashed(key))
+        return row if row is not None and row.account_id is not None else None
 
     async def end_sign_ins(self, account_id: str, *, besides: str = "") -> None:
         """Everybody who is signed in with this account is signed out. ``besides``: the id of a token that stays."""

@@ -20,6 +20,7 @@ Did = Literal[
     "drafted",
     "edited",
     "checked",
+    "approval_asked",
     "approved",
     "sent_back",
     "discarded",
@@ -59,6 +60,11 @@ class Deeds:
         found = list(await self.session.scalars(query))
         shown = found[:limit]
         return Page(shown, cursor(str(shown[-1].id)) if len(found) > limit else None)
+
+    async def last(self, pathway: str, about: str, *did: Did) -> PathwayDeed | None:
+        """The latest deed of these kinds about a draft or a rollout."""
+        deed = select(PathwayDeed).where(PathwayDeed.pathway == pathway, PathwayDeed.about == about, PathwayDeed.did.in_(did))
+        return (await self.session.scalars(deed.order_by(PathwayDeed.id.desc()).limit(1))).first()
 
     async def last_writer(self, pathway: str, draft: str) -> str:
         """Who wrote the text of a draft last; empty for a draft that nobody wrote."""

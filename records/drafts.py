@@ -7,6 +7,7 @@ Rule 3: what becomes of a draft is decided here and written down as a deed in th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,12 +15,14 @@ from uuid import uuid4
 
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from records.deeds import Deeds, Did
 from records.pages import Page, cursor, moment_behind
-from records.tables import Moment, PathwayDraft
+from records.tables import Moment, PathwayDraft, PathwayVersion
 
 OPEN = ("draft", "checked", "approved")
+UNCHECKED = "This draft has not been checked since it was edited last. Check it first."
 
 
 class NotNow(ValueError):
@@ -61,6 +64,19 @@ class Drafts:
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].changed.isoformat(), shown[-1].id) if len(found) > limit else None)
 
+    async def still_open(self, pathways: Iterable[str], *, limit: int) -> list[PathwayDraft]:
+        """Drafts of these pathways that are being written, without their texts; the one that was changed last first."""
+        query = select(PathwayDraft).where(PathwayDraft.pathway.in_(sorted(pathways)), PathwayDraft.status.in_(OPEN))
+        query = query.order_by(PathwayDraft.changed.desc(), PathwayDraft.id.desc()).limit(limit).options(defer(PathwayDraft.text))
+        return list(await self.session.scalars(query))
+
+    async def not_published(self, *, limit: int) -> list[PathwayDraft]:
+        """Drafts that are being written of pathways of which nothing was published yet, without their texts."""
+        known = select(PathwayVersion.pathway).where(PathwayVersion.pathway == PathwayDraft.pathway)
+        query = select(PathwayDraft).where(PathwayDraft.status.in_(OPEN), ~known.exists())
+        query = query.order_by(PathwayDraft.changed.desc(), PathwayDraft.id.desc()).limit(limit).options(defer(PathwayDraft.text))
+        return list(await self.session.scalars(query))
+
     async def begin(self, pathway: str, text: str, *, based_on: str, why: str) -> PathwayDraft:
         """A new draft. ``based_on``: the version that its author had read; empty for none."""
         draft = PathwayDraft(
@@ -101,6 +117,13 @@ class Drafts:
             self._stands(draft, "checked")
             self._deed(draft, "checked", "")
 
+    def ask_approval(self, draft: PathwayDraft, *, why: str) -> None:
+        """A second person is asked to look at it. Raises NotNow."""
+        _open(draft)
+        if draft.status == "draft":
+            raise NotNow(UNCHECKED)
+        self._deed(draft, "approval_asked", why)
+
     async def approve(self, draft: PathwayDraft, *, why: str) -> None:
         """A second person answers for it, too. Raises NotNow, OwnWork."""
         _open(draft)
@@ -135,7 +158,7 @@ class Drafts:
         if draft.version != version_of(draft.text):
             raise NotNow("The text of this draft is not the one that was checked. Save it again, check it, and have it approved.")
         if draft.status == "draft":
-            raise NotNow("This draft has not been checked since it was edited last. Check it first.")
+            raise NotNow(UNCHECKED)
         if four_eyes and (draft.status != "approved" or draft.approved_by in ("", draft.author)):
             raise NotNow("A second person has to approve this draft first: whoever wrote it asks a colleague.")
 

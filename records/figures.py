@@ -8,19 +8,68 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from records.tables import CareTeam, Delivery, EventRow, Figures, Patient, ReferralRow, RefillRow, TaskRow
+from pathways.engine.state import ENDED
+from records.scope import Scope
+from records.tables import CareTeam, Delivery, Enrolment, EventRow, Figures, Patient, ReferralRow, RefillRow, TaskRow, Traffic
 
 ACTIVE = "active"
 LATELY = timedelta(days=30)
 DONE = ("visit_completed", "call_made", "answer_received", "dispensed")
 HANGING = ("planned", "attempting", "unknown")
+LOST_AFTER = timedelta(days=60)
+"""Overdue by more than this is lost to follow-up (product)."""
+
+SEEN_LATELY = timedelta(days=365)
+AHEAD = 8
+"""Weeks ahead in which due follow-ups are counted."""
+
+CLOSING = timedelta(days=90)
+"""How far back referrals are followed to their end."""
+
+TEXTS = ("due", "handed", "arrived", "unknown", "failed", "lost", "dropped")
+
+FAILING: Mapping[str, ColumnElement[bool]] = {
+    "unknown": Delivery.status == "unknown",
+    "failed": Delivery.status == "failed",
+    "lost": and_(Delivery.status == "handed", Delivery.arrived == "undelivered"),
+}
+"""Texts that did not arrive, as far as anybody knows."""
+
+
+def follow_up_is(code: str, today: date) -> ColumnElement[bool]:
+    """Of somebody in care: ``on_time``, ``overdue``, ``lost``, or ``none`` where no follow-up is due."""
+    due = Patient.follow_up_due
+    match code:
+        case "on_time":
+            return due >= today
+        case "overdue":
+            return and_(due < today, due >= today - LOST_AFTER)
+        case "lost":
+            return due < today - LOST_AFTER
+    return due.is_(None)
+
+
+def seen_is(code: str, today: date) -> ColumnElement[bool]:
+    """Of somebody in care: a visit ``lately`` (within a year), ``long_ago``, or ``never``."""
+    match code:
+        case "lately":
+            return Patient.last_visit >= today - SEEN_LATELY
+        case "long_ago":
+            return Patient.last_visit < today - SEEN_LATELY
+    return Patient.last_visit.is_(None)
+
+
+def in_week(week: int, today: date) -> ColumnElement[bool]:
+    """Whether a follow-up is due in the week that begins ``week`` weeks from today."""
+    begins = today + timedelta(weeks=week)
+    return and_(Patient.follow_up_due >= begins, Patient.follow_up_due < begins + timedelta(weeks=1))
 
 
 @dataclass(frozen=True)
@@ -29,7 +78,9 @@ class TeamFigures:
 
     A team's ``body`` holds mappings of code to count: patients_by_life, patients_by_tag and patients_by_reach (those in care),
     open_tasks (by kind), overdue_tasks (by kind), referrals and refills (by stage), messages (waiting or unknown, by status),
-    done (events of the last thirty days, by kind).
+    done (events of the last thirty days, by kind), follow_up (of those in care: on_time, overdue, lost, none), seen (lately,
+    long_ago, never), ahead (follow-ups due, by weeks from today), referrals_lately (asked in the last ninety days, by stage), texts
+    (of the last thirty days: due, arrived, handed, unknown, failed, lost, dropped), followers (in care, by ``pathway version``).
     """
 
     session: AsyncSession
@@ -51,7 +102,28 @@ class TeamFigures:
         await self._add("messages", hanging.where(Delivery.kind == "message", Delivery.status.in_(HANGING)))
         done = _of_patients(EventRow.kind, EventRow.patient_id)
         await self._add("done", done.where(EventRow.kind.in_(DONE), EventRow.at >= self.now - LATELY))
+        await self._follow_ups(self.now.date())
+        lately = _of_patients(ReferralRow.stage, ReferralRow.patient_id)
+        await self._add("referrals_lately", lately.where(ReferralRow.asked >= self.now - CLOSING))
+        await self._texts()
+        await self._add("followers", _followers())
         return self._found
+
+    async def _follow_ups(self, today: date) -> None:
+        def by(codes: Mapping[str, ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
+            code = case(*((is_so, name) for name, is_so in codes.items()), else_="later")
+            query = select(Patient.care_team_id, code, func.count()).where(Patient.life == ACTIVE)
+            return query.group_by(Patient.care_team_id, code)
+
+        await self._add("follow_up", by({name: follow_up_is(name, today) for name in ("on_time", "overdue", "lost", "none")}))
+        await self._add("seen", by({name: seen_is(name, today) for name in ("lately", "long_ago", "never")}))
+        await self._add("ahead", by({str(week): in_week(week, today) for week in range(AHEAD)}))
+
+    async def _texts(self) -> None:
+        columns = [getattr(Traffic, name) for name in TEXTS]
+        query = select(Traffic.care_team_id, *(func.sum(column) for column in columns)).where(Traffic.hour >= self.now - LATELY)
+        for team, *sums in await self.session.execute(query.group_by(Traffic.care_team_id)):
+            self._found[team]["texts"] = dict(zip(TEXTS, (int(one or 0) for one in sums), strict=True))
 
     async def _add(self, name: str, query: Select[*tuple[Any, ...]]) -> None:
         for team, code, count in await self.session.execute(query):
@@ -63,6 +135,12 @@ def _of_patients(column: InstrumentedAttribute[str], patient: InstrumentedAttrib
     return query.group_by(Patient.care_team_id, column)
 
 
+def _followers() -> Select[*tuple[Any, ...]]:
+    on_it = Enrolment.pathway + " " + Enrolment.version
+    query = select(Patient.care_team_id, on_it, func.count()).join(Patient, Patient.id == Enrolment.patient_id)
+    return query.where(Patient.life.not_in(sorted(ENDED))).group_by(Patient.care_team_id, Enrolment.pathway, Enrolment.version)
+
+
 async def keep(session: AsyncSession, made: Mapping[str, Mapping[str, Mapping[str, int]]], *, now: datetime) -> int:
     """Replace every team's figures; answers how many teams there are."""
     teams = list(await session.scalars(select(CareTeam.id).order_by(CareTeam.id)))
@@ -70,3 +148,13 @@ async def keep(session: AsyncSession, made: Mapping[str, Mapping[str, Mapping[st
     if teams:
         await session.execute(insert(Figures), [{"place": team, "at": now, "body": made.get(team, {})} for team in teams])
     return len(teams)
+
+
+async def followers(session: AsyncSession, scope: Scope) -> dict[str, dict[str, int]]:
+    """By pathway, then by version: how many of the caller's patients in care are on it, as housekeeping counted them last."""
+    found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for body in await session.scalars(scope.of_teams(select(Figures.body), Figures.place)):
+        for on_it, count in body.get("followers", {}).items():
+            pathway, _, version = on_it.partition(" ")
+            found[pathway][version] += count
+    return found

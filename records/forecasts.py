@@ -245,10 +245,11 @@ class Forecasts:
         held = select(LeaseRow.name).where(LeaseRow.name.in_(sorted(names)), LeaseRow.until > now)
         return sorted(set(unfinished) - {names[name] for name in await self.session.scalars(held)})
 
-    async def change(self, forecast: str, **what: Any) -> None:
-        """Put down how far it is, or what it came to; one that has ended stays as it is."""
+    async def change(self, forecast: str, **what: Any) -> bool:
+        """Put down how far it is, or what it came to; one that has ended stays as it is, and the answer is False."""
         unfinished = update(ForecastRow).where(ForecastRow.id == forecast, ForecastRow.status.in_(UNFINISHED))
-        await self.session.execute(unfinished.values(**what).execution_options(synchronize_session=False))
+        unfinished = unfinished.values(**what).returning(ForecastRow.id).execution_options(synchronize_session=False)
+        return (await self.session.scalars(unfinished)).first() is not None
 
     async def failed(self, forecast: str, problem: str, *, at: datetime) -> None:
         """It will not be done; ``problem`` says why and what to do."""

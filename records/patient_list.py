@@ -6,15 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.intake.columns import ROSTER_SYSTEM
+from records.intake.patient import NATIONAL_ID
 from records.intake.places import e164, shipped_places
 from records.pages import Page, behind, cursor
 from records.patients import Profile, profile_in
 from records.scope import Scope
 from records.tables import CareTeam, Enrolment, Patient, PersonKey, PersonToken, VisitBooking
 from records.vault import PersonVault, Vault, searchable
+
+UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,16 @@ class PatientList:
         words: str = "",
         tag: str | None = None,
         life: str | None = None,
+        reach: str | None = None,
+        pathway: str | None = None,
+        team: str | None = None,
         limit: int,
         after: str | None = None,
     ) -> Page[Listed]:
-        """Patients whose name has words that begin like each of ``words``, or whose phone it is. Raises BadCursor."""
+        """Patients whose name has words that begin like each of ``words``, or whose phone or number it is. Raises BadCursor.
+
+        ``team``: only this care team's, where the caller may see it; ``pathway``: only those who are on it.
+        """
         # One shape for every scope, on purpose: the database knows how common a token and how large a team is, and begins with
         # the smaller. Over a million patients it finds a surname that 72,000 have through the 2,000 of the team (11 ms), a rare
         # one through its tokens (2 ms), and in the network it walks the tokens by id to the end of the page (1 ms); each of these
@@ -52,13 +62,19 @@ class PatientList:
         # see ``plan_cache_mode`` where the database is opened.
         query = select(Patient).order_by(Patient.id).limit(limit + 1)
         query = scope.of_teams(query, Patient.care_team_id)
-        for kind, tokens in await self._tokens(words):
-            having = select(PersonToken.patient_id).where(PersonToken.kind == kind, PersonToken.token.in_(tokens))
-            query = query.where(Patient.id.in_(having))
+        for any_of in await self._tokens(words):
+            each = [(PersonToken.kind == kind) & PersonToken.token.in_(tokens) for kind, tokens in any_of.items()]
+            query = query.where(Patient.id.in_(select(PersonToken.patient_id).where(or_(*each))))
         if tag is not None:
             query = query.where(Patient.tag == tag)
         if life is not None:
             query = query.where(Patient.life == life)
+        if reach is not None:
+            query = query.where(Patient.reach == (literal_column("'unreachable'") if reach == UNREACHABLE else reach))
+        if team is not None:
+            query = query.where(Patient.care_team_id == team)
+        if pathway is not None:
+            query = query.where(Patient.id.in_(select(Enrolment.patient_id).where(Enrolment.pathway == pathway)))
         key = behind(after, 1)
         if key is not None:
             query = query.where(Patient.id > key[0])
@@ -90,13 +106,23 @@ class PatientList:
         keys = select(PersonKey.patient_id, PersonKey.wrapped).where(PersonKey.patient_id.in_(sorted(ids)))
         return {patient_id: self.vault.person(patient_id, wrapped) for patient_id, wrapped in await self.session.execute(keys)}
 
-    async def _tokens(self, words: str) -> list[tuple[str, list[bytes]]]:
-        """What must be found, each in one of some ways of writing it."""
+    async def _tokens(self, words: str) -> list[dict[str, list[bytes]]]:
+        """What must all be found, each in one of some ways of writing it: tokens by kind."""
         digits = "".join(c for c in words if c.isdigit() or c == "+")
-        if len(digits) >= 7:
-            return [("phone", [self.vault.token("phone", number) for number in sorted(await self.numbers(digits))])]
         asked = [word for word in words.replace("-", " ").split() if any(True for _ in searchable(word))]
-        return [("name", [self.vault.token("name", word)]) for word in asked]
+        if len(digits) >= 7:
+            phones = [self.vault.token("phone", number) for number in sorted(await self.numbers(digits))]
+            return [{"phone": phones, "identifier": self._identifiers(words.strip(), "".join(words.split()))}]
+        by_name = [{"name": [self.vault.token("name", word)]} for word in asked]
+        if digits and len(words.split()) == 1:  # a name may have a digit, too
+            return [{"identifier": self._identifiers(words.strip()), **(by_name[0] if len(by_name) == 1 else {})}]
+        return by_name
+
+    def _identifiers(self, *written: str) -> list[bytes]:
+        """A number of the centre's or of a card, as it is written and in capitals."""
+        ways = {way for one in written for way in (one, one.upper())}
+        known = sorted(f"{system}|{number}" for system in (ROSTER_SYSTEM, NATIONAL_ID) for number in ways)
+        return [self.vault.token("identifier", one) for one in known]
 
     async def numbers(self, written: str) -> set[str]:
         """Every number that may be meant: as it is written, and as it is dialled where the network's care teams are."""

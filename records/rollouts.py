@@ -23,6 +23,7 @@ from records.scope import NETWORK, Scope
 from records.tables import Enrolment, EventRow, Moment, Patient, Rollout, RolloutPatient
 
 GOING = ("running", "paused")
+STAYS = "stays"  # why somebody is left about whom a person has decided
 OPEN = ("asked", "waiting")  # of whom it is not known yet what became
 PAGE = 500
 
@@ -70,6 +71,11 @@ class Rollouts:
         """The one that moves patients of this pathway now, or is paused."""
         found = select(Rollout).where(Rollout.pathway == pathway, Rollout.status.in_(GOING)).order_by(Rollout.started.desc())
         return (await self.session.scalars(found.limit(1))).first()
+
+    async def all_going(self) -> list[Rollout]:
+        """Those that move patients now, or are paused; by pathway."""
+        going = select(Rollout).where(Rollout.status.in_(GOING)).order_by(Rollout.pathway, Rollout.id)
+        return list(await self.session.scalars(going))
 
     async def undoing(self, rollout: str) -> Rollout | None:
         """The latest one that takes ``rollout`` back."""
@@ -155,12 +161,14 @@ class Rollouts:
         return list(await self.session.scalars(query))
 
     async def patients(
-        self, rollout: str, scope: Scope, *, status: str | None, limit: int, after: str | None
+        self, rollout: str, scope: Scope, *, status: str | None, undecided: bool = False, limit: int, after: str | None
     ) -> Page[RolloutPatient]:
-        """Patients of a rollout whom the caller may see, by id. Raises BadCursor."""
+        """Patients of a rollout whom the caller may see, by id; ``undecided``: none who was to stay. Raises BadCursor."""
         query = select(RolloutPatient).where(RolloutPatient.rollout_id == rollout).order_by(RolloutPatient.patient_id)
         if status is not None:
             query = query.where(RolloutPatient.status == status)
+        if undecided:
+            query = query.where(RolloutPatient.why != STAYS)
         query = scope.of_teams(query.join(Patient, Patient.id == RolloutPatient.patient_id), Patient.care_team_id)
         key = behind(after, 1)
         if key is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import literal, select, tuple_
@@ -47,3 +48,10 @@ class Timeline:
         shown = found[:limit]
         lines = [Line(row.step, load_reason(person.open(f"timeline/{row.step}/{row.line}", row.sealed))) for row in shown]
         return Page(lines, cursor(str(shown[-1].step), str(shown[-1].line)) if len(found) > limit else None)
+
+    async def of_codes(self, person: PersonVault, codes: Iterable[str], *, limit: int) -> list[Line]:
+        """The patient's newest ``limit`` reasons with one of these codes, oldest of them first; only they are opened."""
+        query = select(TimelineRow).where(TimelineRow.patient_id == person.patient_id, TimelineRow.code.in_(sorted(codes)))
+        newest = query.order_by(TimelineRow.step.desc(), TimelineRow.line.desc()).limit(limit)
+        rows = list(await self.session.scalars(newest))[::-1]
+        return [Line(row.step, load_reason(person.open(f"timeline/{row.step}/{row.line}", row.sealed))) for row in rows]

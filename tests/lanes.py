@@ -29,6 +29,8 @@ LONG = {
     "tests/workers/test_twilio_beside.py": 10,
     "tests/workers/test_access_commands.py": 10,
     "tests/clients/": 10,
+    "tests/console/test_console_attacks.py": 40,
+    "tests/console/": 15,
 }
 
 

@@ -21,6 +21,7 @@ from activities.messages import MessageActivities
 from activities.prices import Prices
 from activities.rollouts import RolloutDoor
 from activities.seeing.counting import count_waiting
+from activities.standing import Standing
 from activities.waking import Waker
 from activities.webhooks.door import PushDoor
 from records.audit import AuditLog, verify
@@ -148,7 +149,8 @@ class Chores:
         return Alerting(self.parts.database, self.parts.seeing, settings.alert_webhook, settings.alert_secret)
 
     async def figures(self) -> str:
-        """Count by care team."""
+        """Write where those stand whose last step did not, and count by care team."""
+        await Standing(self.parts.database, self.parts.vault, self.parts.plans, self.parts.clock).catch_up()
         async with self.parts.database.reading() as session:
             now = await self.parts.clock.now(session)
             made = await TeamFigures(session, now).make()

@@ -124,7 +124,7 @@ SETTINGS = (
     ),
     Setting(
         "CAIRN_TRUST_FORWARDED",
-        "without CAIRN_PUBLIC_URL: believe the X-Forwarded-Proto and X-Forwarded-Host of your own proxy",
+        "believe your own proxy: X-Forwarded-For (who tries to sign in), and without CAIRN_PUBLIC_URL X-Forwarded-Proto and -Host",
         "flag",
         "false",
     ),
@@ -181,6 +181,12 @@ SETTINGS = (
         "flag",
         "false",
     ),
+    Setting(
+        "CAIRN_SECOND_FACTOR",
+        "roles that work only with a second factor, with commas between: administrator, coordinator",
+        shown="none: everybody may set one up",
+    ),
+    Setting("CAIRN_IDLE_MINUTES", "after so many minutes without a request a sign-in ends, 5 to 720", default="60"),
     Setting("CAIRN_METRICS_HOST", "where each process serves its metrics", default="127.0.0.1"),
     Setting("CAIRN_METRICS_PORT", "their port", "port", "0", shown="`0`: none are served"),
     Setting("CAIRN_OTLP_ENDPOINT", "where traces go (OTLP over HTTP)", shown="none: nothing is traced"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections import Counter
 from datetime import datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from api.console.assets import FOLDER
 from records.intake import Refused, read_path
 from workers.chores import Chores
 from workers.commands.people import told
@@ -75,20 +77,27 @@ async def _players(stack: Stack, end: datetime, seed: int) -> asyncio.subprocess
 
 
 async def _keep_pages(stack: Stack, folder: Path) -> None:
-    """Keep worklist, one patient, a phone as plain files, so that they can be looked at when nothing runs any more."""
+    """Keep a day, one patient, the phones and the numbers as plain files, to be looked at when nothing runs any more."""
     folder.mkdir(parents=True, exist_ok=True)
     keys = json.loads(stack.keys_file.read_text())
     async with httpx.AsyncClient(base_url=stack.url, follow_redirects=True, timeout=60) as browser:
-        worklist = await browser.get("/", params={"key": keys["coordinator"]})
+        await browser.get("/", params={"key": keys["coordinator"]})
         bearer = {"Authorization": f"Bearer {keys['coordinator']}"}
         patients: list[dict[str, str]] = []
         for tag in ("red", "yellow", "green"):
             worst = await browser.get("/api/v1/patients", params={"tag": tag, "life": "active", "limit": 1}, headers=bearer)
             patients += worst.json()["items"]
-        pages = {"worklist": worklist, "phones": await browser.get("/phones"), "overview": await browser.get("/overview")}
+        pages = {name: await browser.get(f"/{name}") for name in ("today", "phones", "overview", "pathways")}
         if patients:
             pages["patient"] = await browser.get(f"/patients/{patients[0]['id']}")
     for name, page in pages.items():
         if page.status_code == 200:
-            (folder / f"{name}.html").write_text(page.text)
+            (folder / f"{name}.html").write_text(_whole(page.text))
     print(f"Pages kept in {folder}: {', '.join(sorted(pages))}", flush=True)
+
+
+def _whole(page: str) -> str:
+    """The page with its stylesheet in it, and without scripts: a file has no server to ask."""
+    styles = (FOLDER / "console.css").read_text(encoding="utf-8")
+    page = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    return re.sub(r'<link rel="stylesheet" href="/static/[^"]*console\.css">', lambda _: f"<style>{styles}</style>", page)

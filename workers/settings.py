@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from api.rights import ROLES
 from pathways.shipped import CO_MANAGED, pathway_names
 from workers.channels import options_of, order_of
 from workers.declared import FLAGS, BadSetting, InForce, in_force
@@ -63,6 +64,8 @@ class Settings:
     oidc_client_secret: str = field(default="", repr=False)
     oidc_name: str = ""
     oidc_link_by_email: bool = False
+    second_factor: tuple[str, ...] = ()
+    idle_minutes: int = 60
 
     @property
     def key_hosts(self) -> tuple[str, ...]:
@@ -121,6 +124,8 @@ class Settings:
             oidc_client_secret=text("CAIRN_OIDC_CLIENT_SECRET"),
             oidc_name=text("CAIRN_OIDC_NAME"),
             oidc_link_by_email=FLAGS[text("CAIRN_OIDC_LINK_BY_EMAIL").lower()],
+            second_factor=_second_factor(text("CAIRN_SECOND_FACTOR")),
+            idle_minutes=_idle(text("CAIRN_IDLE_MINUTES")),
         )
 
 
@@ -131,6 +136,22 @@ def _origins(written: str) -> tuple[str, ...]:
         if re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", one) is None:
             raise BadSetting(f"CAIRN_CDS_ORIGINS names {one!r}, which is no origin; use addresses such as https://ehr.example")
     return found
+
+
+def _second_factor(written: str) -> tuple[str, ...]:
+    """Roles that work only with a second factor. Raises BadSetting."""
+    names = tuple(dict.fromkeys(name.strip() for name in written.split(",") if name.strip()))
+    for name in names:
+        if name not in ROLES:
+            raise BadSetting(f"CAIRN_SECOND_FACTOR names {name!r}, which is no role; use some of: {', '.join(ROLES)}")
+    return names
+
+
+def _idle(written: str) -> int:
+    """Minutes. Raises BadSetting."""
+    if not (written.isascii() and written.isdigit() and 5 <= int(written) <= 720):
+        raise BadSetting(f"CAIRN_IDLE_MINUTES is {written!r}; use a whole number of minutes from 5 to 720")
+    return int(written)
 
 
 def _co_managed(written: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
@@ -171,6 +171,8 @@ def api_parts(parts: Parts, client: Client | None, housekeeping: Housekeeping | 
         keysets=KeySets(parts.settings.key_hosts),
         openid=_openid(parts.settings),
         four_eyes=parts.settings.four_eyes,
+        idle=timedelta(minutes=parts.settings.idle_minutes),
+        must_have_second=frozenset(parts.settings.second_factor),
         rollouts=RolloutDoor(client) if client is not None else None,
         seeing=parts.seeing,
         temporal_answers=client.service_client.check_health if client is not None else None,

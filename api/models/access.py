@@ -89,9 +89,13 @@ class AccountIn(Model, json_schema_extra=example(**ZHOU, password="four words no
 
 
 class AccountOut(
-    Model, json_schema_extra=example(id="5b6c7d8e9f001122", disabled=False, locked=False, created=MADE, version=1, **ZHOU)
+    Model,
+    json_schema_extra=example(
+        id="5b6c7d8e9f001122", disabled=False, locked=False, second_factor=True, created=MADE, version=1, **ZHOU
+    ),
 ):
-    """An account. ``locked``: too many tries have failed; it opens by itself, or with another password."""
+    """An account. ``locked``: too many tries have failed; it opens by itself, or with another password. ``second_factor``: whether
+    signing in takes a code besides."""
 
     id: str
     login: str
@@ -100,6 +104,7 @@ class AccountOut(
     place: str
     disabled: bool
     locked: bool
+    second_factor: bool
     created: Moment
     version: int
 
@@ -112,10 +117,11 @@ class AccountPage(Model, json_schema_extra=page_of(AccountOut)):
 
 
 class SignIn(Model, json_schema_extra=example(login="zhou", password="four words nobody guesses")):
-    """A login and its password."""
+    """A login and its password. ``code``: of the second factor, or a recovery code, where the account has one."""
 
     login: Annotated[str, Field(min_length=1, max_length=100)]
     password: Annotated[str, Field(min_length=1, max_length=1000)]
+    code: Annotated[str, Field(max_length=40)] = ""
 
 
 class SignedIn(Model, json_schema_extra=example(token="cairnsession_...", expires="2025-03-03T13:00:00Z")):

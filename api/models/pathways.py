@@ -127,8 +127,8 @@ class DeedOut(Model, json_schema_extra=example(**_DEED)):
     """Who did what to a pathway, when and why. ``about``: the draft's or rollout's id, where there is one.
 
     ``by``: the id of a key or account, ``by_name`` what it is called; empty where it has no name.
-    ``did``: drafted, edited, checked, approved, sent_back, discarded, published, made_current, retired, rollout_started,
-    rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided.
+    ``did``: drafted, edited, checked, approval_asked, approved, sent_back, discarded, published, made_current, retired,
+    rollout_started, rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided.
     """
 
     id: int

@@ -218,6 +218,7 @@ class Report(Happened, json_schema_extra=example(report="Seen and treated; goes 
 class Instructions(
     Happened, json_schema_extra=example(instructions="Measure weekly, new dose from Monday; back to us if it stays high.")
 ):
-    """What the care team is to do from now on."""
+    """What the care team is to do from now on; ``report``: what the place found and did, where it says so at once."""
 
     instructions: LongWords
+    report: LongWords | None = None

@@ -19,16 +19,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import IntegrityError
 
-from api.console.pages import A_WORKING_DAY, COOKIE
+from api.console.desk import COOKIE, first_page
+from api.console.pages.signing_in import A_DAY
 from api.console.render import html
 from api.depends import Parts, caller_of
 from api.oidc.provider import AGAIN, Begun, NotSignedIn, OpenId, OpenIdProvider, Person
 from api.parts import ApiParts
 from api.problems import Problem
-from api.rights import has
+from api.signing import device_in
 from api.smart.addresses import NoAddress, base_of
 from api.trail import trail_of
-from records.callers import Caller
 from records.clock import system_time
 from records.smart import used_before
 from records.subjects import Subjects
@@ -42,7 +42,6 @@ PATHS = frozenset({START, CALLBACK})  # answer anybody
 CARRIED = "cairn_oidc"  # the cookie that is carried to the provider and back
 LASTS = timedelta(minutes=10)
 _PURPOSE = "openid sign-ins"
-PAGES = (("worklist.read", "/worklist"), ("overview.read", "/overview"), ("sandbox.use", "/phones"))
 
 Said = Annotated[str | None, Query(max_length=4000)]
 
@@ -86,7 +85,7 @@ async def callback(
         if error or not code:
             raise NotSignedIn("provider_refused", "Your sign-in service did not sign you in. " + AGAIN, 403)
         person = await openid.person(code, begun, base + CALLBACK)
-        key, linked = await _signed_in(parts, openid.provider, person)
+        key, linked = await _signed_in(parts, openid.provider, person, device_in(request))
     except NoAddress as unknown:
         return _refused(NotSignedIn("no_address", f"Nobody can sign in here so: {unknown}.", 503))
     except NotSignedIn as not_in:
@@ -99,9 +98,9 @@ async def callback(
     await trail.begins(request, caller, "auth.sign_in", looks=True)
     trail.record = f"{caller.id} linked by e-mail" if linked else caller.id
     # A page of ours that goes on, not a redirect: the cookie is sent by no way that began on another site.
-    answer = html("signed_in.html", to=_first_page(caller))
+    answer = html("signed_in.html", to=first_page(caller))
     secure = base.startswith("https:")
-    answer.set_cookie(COOKIE, key, max_age=A_WORKING_DAY, httponly=True, samesite="strict", secure=secure)
+    answer.set_cookie(COOKIE, key, max_age=A_DAY, httponly=True, samesite="strict", secure=secure)
     answer.delete_cookie(CARRIED, path="/auth/oidc")
     return answer
 
@@ -125,7 +124,7 @@ async def _carried(request: Request, parts: ApiParts, issuer: str, state: str | 
     return begun
 
 
-async def _signed_in(parts: ApiParts, provider: OpenIdProvider, person: Person) -> tuple[str, bool]:
+async def _signed_in(parts: ApiParts, provider: OpenIdProvider, person: Person, device: str) -> tuple[str, bool]:
     """A token, and whether the account was linked just now. Raises NotSignedIn."""
     linked = False
     try:
@@ -136,7 +135,9 @@ async def _signed_in(parts: ApiParts, provider: OpenIdProvider, person: Person) 
                 account = await subjects.link_by_email(person.issuer, person.subject, person.email)
                 linked = account is not None
             if account is not None and not account.disabled:
-                return subjects.sign_in(account)[0], linked
+                key, row = subjects.sign_in(account)
+                row.device = device[:60]
+                return key, linked
     except IntegrityError:  # they signed in twice at the same moment, and the other one linked them
         raise NotSignedIn("linked_meanwhile") from None
     if account is not None:
@@ -155,12 +156,8 @@ def _openid(parts: ApiParts) -> OpenId:
     return OpenId(parts.openid, parts.keysets)
 
 
-def _first_page(caller: Caller) -> str:
-    return next((page for right, page in PAGES if has(caller, right)), "/docs")
-
-
 def _refused(not_in: NotSignedIn) -> Response:
     log.warning("a sign-in by OpenID Connect was refused: %s", not_in.code)
-    answer = html("problem.html", status=not_in.status, detail=str(not_in))
+    answer = html("problem.html", status=not_in.status, problem=Problem(not_in.status, str(not_in)))
     answer.delete_cookie(CARRIED, path="/auth/oidc")
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,8 @@ from api.trail import trail_of
 from api.writing import Writes
 from records.accounts import NO_PASSWORD, Accounts, WeakPassword, checked
 from records.callers import Caller, Keys
+from records.second_factor import SecondFactors, with_second_factor
+from records.sign_in_limits import SignInLimits
 from records.tables import Account
 
 router = APIRouter(prefix="/accounts", tags=["access"])
@@ -26,9 +29,8 @@ async def list_accounts(
     caller: Annotated[Caller, may("accounts.manage")], session: Session, limit: Limit = 50, after: After = None
 ) -> AccountPage:
     """Accounts of the caller's place and what is beneath it."""
-    accounts = Accounts(session)
-    page = await accounts.page(await standing(session, caller), limit=limit, after=after)
-    return AccountPage(items=[_shown(accounts, row) for row in page.items], next=page.next)
+    page = await Accounts(session).page(await standing(session, caller), limit=limit, after=after)
+    return AccountPage(items=await out_of(session, page.items), next=page.next)
 
 
 @router.get("/{account_id}", summary="One account")
@@ -40,7 +42,7 @@ async def read_account(
     if account is None or not (await standing(session, caller)).covers(account.place):
         raise not_found()
     response.headers["ETag"] = etag(account.version)
-    return _shown(Accounts(session), account)
+    return await _looked_up(session, account)
 
 
 @router.post("", summary="Make an account", status_code=201)
@@ -60,9 +62,10 @@ async def make_account(
             account = accounts.add(body.login, hashed, name=body.name, role=body.role, place=body.place)
             sent.note(account.id)
             await stored(session, "There is an account of this login already. Choose another login.")
+        out = await _looked_up(session, account)
     trail_of(request).record = given(account.id, account.role, account.place)
     response.headers["ETag"] = etag(account.version)
-    return _shown(accounts, account)
+    return out
 
 
 @router.put("/{account_id}", summary="Change an account")
@@ -93,13 +96,27 @@ async def change_account(
             account.version += 1
             if hashed is not None:
                 await accounts.set_password(account, hashed)
+                await SignInLimits(session, writing.parts.vault.derive("sign-ins")).forget(account.login)
             elif body.disabled:
                 await Keys(session).end_sign_ins(account.id)
             sent.note(account.id)
+        out = await _looked_up(session, account)
     writing.parts.keys.forget()
     trail_of(request).record = given(account.id, account.role, account.place)
     response.headers["ETag"] = etag(account.version)
-    return _shown(accounts, account)
+    return out
+
+
+@router.delete("/{account_id}/second-factor", summary="Reset a second factor", status_code=204)
+async def reset_second_factor(caller: Annotated[Caller, may("accounts.manage")], writing: Writes, account_id: str) -> None:
+    """For somebody who has lost their device and their recovery codes: a password is enough again, and they are signed out."""
+    async with writing.parts.database.begin() as session:
+        account = await _theirs(session, caller, account_id)
+        if account.id == caller.id:
+            raise Problem(403, "Another administrator resets your second factor; you turn it off yourself on your own page.")
+        await SecondFactors(session, writing.parts.vault).remove(account.id)
+        await Keys(session).end_sign_ins(account.id)
+    writing.parts.keys.forget()
 
 
 def _not_ones_own(caller: Caller, account: Account, body: AccountChange) -> None:
@@ -129,7 +146,17 @@ def usable_password(field: str, password: str, login: str) -> str:
         raise unusable(field, reason, remedy) from None
 
 
-def _shown(accounts: Accounts, row: Account) -> AccountOut:
+async def out_of(session: AsyncSession, rows: Sequence[Account]) -> list[AccountOut]:
+    """Accounts as they are shown."""
+    having = await with_second_factor(session, [row.id for row in rows])
+    return [_shown(session, row, row.id in having) for row in rows]
+
+
+async def _looked_up(session: AsyncSession, account: Account) -> AccountOut:
+    return (await out_of(session, [account]))[0]
+
+
+def _shown(session: AsyncSession, row: Account, second_factor: bool) -> AccountOut:
     return AccountOut(
         id=row.id,
         login=row.login,
@@ -137,7 +164,8 @@ def _shown(accounts: Accounts, row: Account) -> AccountOut:
         role=row.role,
         place=row.place,
         disabled=row.disabled,
-        locked=accounts.is_locked(row),
+        locked=Accounts(session).is_locked(row),
+        second_factor=second_factor,
         created=row.created,
         version=row.version,
     )

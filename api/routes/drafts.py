@@ -8,7 +8,7 @@ Rule 3: every change leaves a deed, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -24,8 +24,9 @@ from api.models.pathways import CheckedOut, DiffOut, MaybeWhyIn, PublishedOut, W
 from api.parts import ApiParts
 from api.problems import Problem, not_found, unusable
 from api.routes.pathways import RETIRED
-from api.writing import Writes
-from records.callers import Caller, names_of
+from api.showing.drafts import briefs, whole
+from api.writing import Writes, Writing
+from records.callers import Caller
 from records.drafts import Drafts, NotNow, OwnWork
 from records.pathways import PublishedPathways, Retired
 from records.tables import PathwayDraft
@@ -58,6 +59,21 @@ async def begin_draft(
     Send its text, or name the version to begin from. ``based_on``: the version that you had read, where it is not the current one.
     """
     text = await definitions.document(request)
+    shown = await begun(writing, caller, name, text, why=why, from_version=from_version, based_on=based_on)
+    return await _answered(writing.parts, shown, response)
+
+
+async def begun(
+    writing: Writing,
+    caller: Caller,
+    name: str,
+    text: str,
+    *,
+    why: str = "",
+    from_version: str | None = None,
+    based_on: str | None = None,
+) -> dict[str, Any]:
+    """The new draft, all but what is wrong with it. Raises Problem 404, 422."""
     if not from_version:
         definitions.keepable(text)
     elif text.strip():
@@ -74,8 +90,7 @@ async def begin_draft(
             version = await published.one(name, base) if from_version else None
             draft = await drafts.begin(name, version.text if version is not None else text, based_on=base, why=why)
             sent.note(draft.id)
-        shown = await _whole(drafts, draft)
-    return await _answered(writing.parts, shown, response)
+        return await whole(drafts, draft)
 
 
 @router.get("/pathways/{name}/drafts", summary="Drafts of a pathway")
@@ -89,16 +104,20 @@ async def list_drafts(
 ) -> DraftsOut:
     """The one that was changed last first; those that were published or discarded stay in the list."""
     page = await Drafts(session).page(name, status=status, limit=limit, after=after)
-    return DraftsOut(items=await _briefs(session, page.items), next=page.next)
+    return DraftsOut(items=await briefs(session, page.items), next=page.next)
 
 
 @router.get("/drafts/{draft_id}", summary="A draft")
 async def read_draft(caller: Reads, parts: Parts, draft_id: str, response: Response) -> DraftOut:
     """Its text, how it stands, and what is wrong with it. Its ETag is for If-Match."""
+    return await _answered(parts, await read_whole(parts, draft_id), response)
+
+
+async def read_whole(parts: ApiParts, draft_id: str) -> dict[str, Any]:
+    """All that is shown of a draft but what is wrong with it. Raises Problem 404."""
     async with parts.database.reading() as session:
         drafts = Drafts(session)
-        shown = await _whole(drafts, await _one(drafts, draft_id))
-    return await _answered(parts, shown, response)
+        return await whole(drafts, await _one(drafts, draft_id))
 
 
 @router.put("/drafts/{draft_id}", summary="Edit a draft", openapi_extra=definitions.sent())
@@ -116,7 +135,23 @@ async def edit_draft(
 
     ``based_on``: the version whose changes are taken over in it, where another one has become current since it was begun.
     """
-    text = definitions.keepable(await definitions.document(request))
+    text = await definitions.document(request)
+    shown = await edited(parts, caller, draft_id, text, why=why, based_on=based_on, if_match=if_match)
+    return await _answered(parts, shown, response)
+
+
+async def edited(
+    parts: ApiParts,
+    caller: Caller,
+    draft_id: str,
+    text: str,
+    *,
+    why: str = "",
+    based_on: str | None = None,
+    if_match: str | None = None,
+) -> dict[str, Any]:
+    """The draft with another text, all but what is wrong with it. Raises Problem 404, 409, 412, 422, 428."""
+    definitions.keepable(text)
     async with _work(parts, caller) as (session, drafts):
         draft = await _one(drafts, draft_id, alone=True)
         as_read(if_match, draft.edit)
@@ -124,8 +159,7 @@ async def edit_draft(
         base = await definitions.meant(published, draft.pathway, based_on, field="based_on") if based_on else None
         drafts.edit(draft, text, based_on=base, why=why)
         await session.flush()
-        shown = await _whole(drafts, draft)
-    return await _answered(parts, shown, response)
+        return await whole(drafts, draft)
 
 
 @router.post("/drafts/{draft_id}/check", summary="Check a draft")
@@ -149,6 +183,19 @@ async def check_draft(caller: Writer, parts: Parts, draft_id: str, response: Res
     return CheckedOut(clean=clean, pathway=found.pathway, version=found.version, diagnostics=definitions.diagnostics(found))
 
 
+@router.post("/drafts/{draft_id}/ask-approval", summary="Ask for approval")
+async def ask_approval(
+    caller: Writer, parts: Parts, draft_id: str, response: Response, body: MaybeWhyIn | None = None, if_match: IfMatch = None
+) -> DraftBrief:
+    """A colleague is asked to look at a draft that was checked; ``why`` is the note to them, and is kept in the deeds."""
+    async with _work(parts, caller) as (session, drafts):
+        draft = await _one(drafts, draft_id, alone=True)
+        as_read(if_match, draft.edit, needed=False)
+        drafts.ask_approval(draft, why=body.why if body is not None else "")
+        response.headers["ETag"] = etag(draft.edit)
+        return (await briefs(session, [draft]))[0]
+
+
 @router.post("/drafts/{draft_id}/approve", summary="Approve a draft")
 async def approve_draft(
     caller: Approves, parts: Parts, draft_id: str, response: Response, body: MaybeWhyIn | None = None, if_match: IfMatch = None
@@ -160,7 +207,7 @@ async def approve_draft(
         as_read(if_match, draft.edit)
         await drafts.approve(draft, why=body.why if body is not None else "")
         response.headers["ETag"] = etag(draft.edit)
-        return (await _briefs(session, [draft]))[0]
+        return (await briefs(session, [draft]))[0]
 
 
 @router.post("/drafts/{draft_id}/send-back", summary="Send a draft back")
@@ -170,7 +217,7 @@ async def send_back(caller: Approves, parts: Parts, draft_id: str, body: WhyIn, 
         draft = await _one(drafts, draft_id, alone=True)
         drafts.send_back(draft, why=body.why)
         response.headers["ETag"] = etag(draft.edit)
-        return (await _briefs(session, [draft]))[0]
+        return (await briefs(session, [draft]))[0]
 
 
 @router.post("/drafts/{draft_id}/publish", summary="Publish a draft")
@@ -262,13 +309,6 @@ async def _one(drafts: Drafts, draft_id: str, *, alone: bool = False) -> Pathway
     return draft
 
 
-async def _whole(drafts: Drafts, draft: PathwayDraft) -> dict[str, Any]:
-    """All that is shown of a draft but what is wrong with it."""
-    (brief,), wrote = await _briefs(drafts.session, [draft]), await drafts.last_writer(draft)
-    name = (await names_of(drafts.session, [wrote])).get(wrote, "")
-    return {**brief.model_dump(), "text": draft.text, "last_writer": wrote, "last_writer_name": name}
-
-
 async def _answered(parts: ApiParts, shown: dict[str, Any], response: Response) -> DraftOut:
     try:
         diagnostics = definitions.diagnostics(await parts.checker.check(shown["text"]))
@@ -276,16 +316,3 @@ async def _answered(parts: ApiParts, shown: dict[str, Any], response: Response) 
         diagnostics = None
     response.headers["ETag"] = etag(shown["edit"])
     return DraftOut(**shown, diagnostics=diagnostics)
-
-
-async def _briefs(session: AsyncSession, drafts: Sequence[PathwayDraft]) -> list[DraftBrief]:
-    names = await names_of(session, (id_ for draft in drafts for id_ in (draft.author, draft.approved_by)))
-    fields = [field for field in DraftBrief.model_fields if not field.endswith("_name")]
-    return [
-        DraftBrief(
-            **{field: getattr(draft, field) for field in fields},
-            author_name=names.get(draft.author, ""),
-            approved_by_name=names.get(draft.approved_by, ""),
-        )
-        for draft in drafts
-    ]

@@ -36,6 +36,7 @@ Replaced = Annotated[
 ]
 NAMES_PEOPLE = ("tags", "contacts", "fits")  # parts of a result with a list of patients
 NO_ROOM = "The machine has no room for the process that would make this forecast. Ask again in a minute."
+ENDED = "This forecast has ended already; there is nothing to stop."
 UNMET = "BadScenario"  # a draft whose scenarios are not met yet may be tried all the same
 
 
@@ -53,19 +54,34 @@ async def run_forecast(
     sms_cost: Annotated[float, Query(ge=0, le=1000, description="of one SMS segment")] = SMS_COST,
     service: Replaced = (),
     tag: Replaced = (),
+    team: Annotated[tuple[str, ...], Query(max_length=200, description="only these care teams; left out: all of yours")] = (),
 ) -> ForecastOut:
     """Run a definition, or a draft that is kept, on the enrolled patients beside the version each is on.
 
     Answers at once; ``Location`` is where to look. Two are made at a time; who asks for a third is told to come again (503).
     """
     text = await _text(parts, request, name, draft)
+    teams = caller.scope.teams
+    if team:
+        unseen = [one for one in team if not caller.scope.covers_team(one)]
+        if unseen:
+            raise not_found()
+        teams = frozenset(team)
+    wanted = Wanted(text, sample, weeks, seed, sms_cost, teams, _pairs(service), _pairs(tag))
+    answer = await begin_forecast(parts, caller, name, wanted)
+    response.headers["Location"] = f"{request.url.path}/{answer.id}"
+    return answer
+
+
+async def begin_forecast(parts: ApiParts, caller: Caller, name: str, wanted: Wanted) -> ForecastOut:
+    """Begin to make it; answers at once. Raises Problem 422, 503."""
+    text = wanted.text
     found = await definitions.checked(parts, text)
     wrong = [Fault(f"line {one.line}, column {one.column}", one.what, one.remedy) for one in found.diagnostics if _stops(one)]
     if wrong:
         raise Problem(422, "This definition has errors; there is nothing to try.", faults=wrong)
     if found.pathway not in (None, name):
         raise unusable("pathway", "is not the name in the address", "try it under its own name, or mend the name inside")
-    wanted = Wanted(text, sample, weeks, seed, sms_cost, caller.scope.teams, _pairs(service), _pairs(tag))
     answer = await _kept(
         parts,
         ForecastRow(
@@ -87,7 +103,6 @@ async def run_forecast(
             await Forecasts(session).failed(answer.id, NO_ROOM, at=system_time())
         await parts.forecaster.let_go(parts.database, answer.id)
         raise Problem(503, NO_ROOM) from None
-    response.headers["Location"] = f"{request.url.path}/{answer.id}"
     return answer
 
 
@@ -133,6 +148,20 @@ async def read_forecast(caller: Runs, parts: Parts, name: PathwayName, forecast_
         if row is None:
             raise not_found()
         return _whole(row, await names_of(session, [row.by]), people=has(caller, "patients.read"))
+
+
+@router.post("/pathways/{name}/forecasts/{forecast_id}/cancel", summary="Stop a forecast")
+async def cancel_forecast(caller: Runs, parts: Parts, name: PathwayName, forecast_id: str) -> ForecastOut:
+    """It is not made any further; 409 where it has ended already."""
+    async with parts.database.begin() as session:
+        forecasts = Forecasts(session)
+        row = await forecasts.one(caller.scope, name, forecast_id)
+        if row is None:
+            raise not_found()
+        if not await forecasts.change(forecast_id, status="cancelled", ended=system_time()):
+            raise Problem(409, ENDED)
+        await session.refresh(row)
+        return _whole(row, await names_of(session, [row.by]), people=False)
 
 
 async def _end_the_lost(parts: ApiParts) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.depends import may
 from api.models.access import MeOut, PasswordIn
-from api.problems import Problem, unusable
+from api.problems import TOO_OFTEN, Problem, unusable
 from api.rights import rights_of
 from api.routes.accounts import usable_password
+from api.signing import sign_ins, source_in
 from api.writing import Writes
-from records.accounts import SignIns
 from records.callers import Caller
 from records.tables import Account
 
@@ -33,8 +33,10 @@ async def read_me(caller: Annotated[Caller, may("self.read")]) -> MeOut:
     )
 
 
-@router.post("/password", summary="Another password", status_code=204)
-async def change_password(caller: Annotated[Caller, may("self.change")], writing: Writes, body: PasswordIn) -> None:
+@router.post("/password", summary="Another password", status_code=204, responses=TOO_OFTEN)
+async def change_password(
+    caller: Annotated[Caller, may("self.change")], writing: Writes, request: Request, body: PasswordIn
+) -> None:
     """Whoever else is signed in with this account is signed out."""
     parts = writing.parts
     async with parts.database.reading() as session:
@@ -42,7 +44,9 @@ async def change_password(caller: Annotated[Caller, may("self.change")], writing
     if account is None:
         raise Problem(409, "A key has no password; an administrator replaces it with POST /keys/{id}/rotate.")
     hashed = await parts.passwords.hashed(usable_password("new", body.new, account.login))
-    changed = await SignIns(parts.database, parts.passwords).change_password(account.id, body.old, hashed, besides=caller.key_id)
+    changed = await sign_ins(parts).change_password(
+        account.id, body.old, hashed, besides=caller.key_id, source=source_in(request, parts)
+    )
     if not changed:
         raise unusable("old", "is not your password", "write the present one; after ten failures wait a quarter of an hour")
     parts.keys.forget()

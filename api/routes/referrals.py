@@ -154,4 +154,4 @@ async def complete(caller: Answers, writing: Writes, referral_id: str, body: Rep
 @router.post("/{referral_id}/send-back", summary="The place sends the patient back")
 async def send_back(caller: Answers, writing: Writes, referral_id: str, body: Instructions) -> Written:
     """With instructions for the care team, which is given a task to read them."""
-    return await Answer(writing, caller.scope, referral_id, body).moves("sent_back", ("instructions", body.instructions))
+    return await Answer(writing, caller.scope, referral_id, body).sends_back(body)

@@ -6,7 +6,6 @@ Rule: a preview stores nothing, so that it names no key and no id; what it says 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypedDict
 
@@ -15,17 +14,15 @@ from fastapi import APIRouter
 from api.ahead import standing
 from api.believing import believe
 from api.depends import Language, Parts, Session, may
+from api.foreseeing import WOULD, foreseen
 from api.models.base import Happened, Written, to_values
 from api.models.patients import CallIn, DispenseIn, ReadingsReceived, ServiceDone, VisitIn
 from api.models.story import PreviewOut
 from api.parts import ApiParts
 from api.problems import not_found
-from api.showing.ahead import show_preview
 from api.writing import Case, Writes, Writing, happened_at, not_ahead
 from pathways.engine import events
 from pathways.engine.events import AnyEvent, Fill
-from pathways.engine.refold import may_concern_the_past
-from pathways.forecast.preview import preview
 from records.callers import Caller
 from records.feed import Feed
 from records.refills import medicine_of, open_of
@@ -35,7 +32,6 @@ router = APIRouter(prefix="/patients/{patient_id}", tags=["what happens"])
 Records = Annotated[Caller, may("patients.record")]
 Looks = Annotated[Caller, may("patients.record", looks=True)]
 Measured = VisitIn | ReadingsReceived | ServiceDone
-WOULD = "preview"  # the id of an event that is not stored
 
 
 class When(TypedDict):
@@ -165,8 +161,4 @@ async def _preview(
 ) -> PreviewOut:
     stands = await standing(session, parts, caller.scope, patient_id)
     await believe(session, parts.plans, patient_id, to_values(body.readings))
-    event = make(stands.now)
-    plan, log = stands.plan, await stands.log.all() if may_concern_the_past(stands.state, event) else ()
-    if named := [version for told in log for version in events.versions_in(told)]:
-        plan = replace(plan, versions={**plan.versions, **await parts.plans.versions(session, named)})
-    return show_preview(preview(plan, stands.state, event, find_day=stands.calendar.find, log=log), language)
+    return await foreseen(session, parts, stands, make(stands.now), language)

@@ -47,7 +47,7 @@ async def read_worklist(
 
     A task that was put off is there from its day on. ``more`` says how many are not shown.
     """
-    chosen = await _the_team(session, caller.scope, team)
+    chosen = await the_team(session, caller.scope, team)
     return await _day(session, parts, chosen, on=on, limit=limit, language=language)
 
 
@@ -58,10 +58,10 @@ async def worklist(
     if team is None:
         teams = await Worklist(session).teams(scope, limit=1)
         team = teams[0].id if teams else ""
-    return await _day(session, parts, await _the_team(session, scope, team), on=on, limit=MOST, language=language)
+    return await _day(session, parts, await the_team(session, scope, team), on=on, limit=MOST, language=language)
 
 
-async def _the_team(session: AsyncSession, scope: Scope, team: str | None) -> CareTeam:
+async def the_team(session: AsyncSession, scope: Scope, team: str | None) -> CareTeam:
     """The team that is meant. Raises Problem 404, and 422 where the caller has to say which."""
     work = Worklist(session)
     if team is None and (team := scope.team) is None:
@@ -93,13 +93,13 @@ async def _day(
     )
 
 
-async def _watched(request: Request, parts: Parts, team: Team = None) -> str:
+async def watched(request: Request, parts: Parts, team: Team = None) -> str:
     """The team whose worklist is watched, found before the stream begins. Raises Problem 404, 422."""
     caller = trail_of(request).caller
     if caller is None:
         raise RuntimeError("a route names its caller before what it watches")
     async with parts.database.reading() as session:
-        return (await _the_team(session, caller.scope, team)).id
+        return (await the_team(session, caller.scope, team)).id
 
 
 @router.get("/changes", summary="A word whenever the worklist changes", response_class=EventSourceResponse)
@@ -107,13 +107,20 @@ async def watch_worklist(
     caller: Annotated[Caller, may(RIGHT)],
     request: Request,
     parts: Parts,
-    team: Annotated[str, Depends(_watched)],
+    team: Annotated[str, Depends(watched)],
     last_event_id: Annotated[str | None, Header(max_length=40, description="of the last event that was heard")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events named ``changed``: read the worklist again. The first comes at once, unless nothing has changed since
     ``Last-Event-ID``. The stream ends when the server stops or the key is withdrawn; a client connects again by itself.
     """
-    key = Allowed(RIGHT).shown(request)
+    async for pulse in changes_of(parts, caller, team, key=Allowed(RIGHT).shown(request), heard=last_event_id):
+        yield pulse
+
+
+async def changes_of(
+    parts: ApiParts, caller: Caller, team: str, *, key: str | None, heard: str | None
+) -> AsyncIterator[ServerSentEvent]:
+    """A word whenever the team's worklist has changed, as long as ``key`` opens it to the same caller."""
 
     async def still_allowed() -> bool:
         try:
@@ -122,6 +129,6 @@ async def watch_worklist(
             return False
         return now.role == caller.role and now.rights == caller.rights and now.scope.covers_team(team)
 
-    async with aclosing(parts.watch.changes(team, heard=last_event_id, still_allowed=still_allowed)) as pulses:
+    async with aclosing(parts.watch.changes(team, heard=heard, still_allowed=still_allowed)) as pulses:
         async for pulse in pulses:
             yield ServerSentEvent(event="changed", id=str(pulse), data=WorkChanged(team=team))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.plans import Plans, UnknownVersion
@@ -20,7 +20,7 @@ from pathways.engine.state import State
 from pathways.serial import OldSchema, load_state
 from records.patient_list import Listed, PatientList
 from records.patients import STATE, Profile, profile_in
-from records.tables import Enrolment, Patient
+from records.tables import Enrolment, Patient, VisitBooking
 from records.vault import PersonVault, Vault
 
 UNKNOWN = Profile()
@@ -54,6 +54,15 @@ class Showing:
         """As a list shows them, in their order."""
         return [brief(listed) for listed in await PatientList(self.session, self.vault).listed(patients)]
 
+    async def alone(self, patient: Patient) -> tuple[PatientOut, Profile | None]:
+        """One patient as a list shows them, and who it is: what a page reads of them anyway, read once."""
+        await self.reads([patient.id])
+        person = self._vaults[patient.id]
+        profile = None if person is None else profile_in(patient, person)
+        booked = await self.session.scalar(select(func.min(VisitBooking.day)).where(VisitBooking.patient_id == patient.id))
+        pathways = tuple(pathway for pathway, _ in self._pinned[patient.id])
+        return brief(Listed(patient, profile, pathways, booked)), profile
+
     async def detail(self, patient: Patient, *, today: date | None = None) -> PatientDetail:
         """One patient with everything that is due, at home, asked for and known, and on ``today`` the share of days covered."""
         (listed,) = await PatientList(self.session, self.vault).listed([patient])
@@ -80,18 +89,11 @@ class Showing:
         """A visit that is expected, and what every pathway of the patient collects at it."""
         state = await self.state(patient)
         plan = await self.plan(patient.id)
-        names = [
-            (pathway, name)
-            for pathway in plan.pathways.values()
-            for service in pathway.services.values()
-            if service.kind == "follow_up"
-            for name in service.collects
-        ]
         confirmed = state is not None and any(s.confirmed for s in services(state) if s.day == shown.visit_day)
         return VisitOut(
             patient=shown,
             pathways=shown.pathways,
-            collects=self.asked(names),
+            collects=self.asked(at_follow_up(plan)),
             day=shown.visit_day or patient.created.date(),
             confirmed=confirmed,
         )
@@ -176,6 +178,17 @@ def brief(listed: Listed) -> PatientOut:
         next_due=patient.next_due,
         visit_day=listed.visit_day,
     )
+
+
+def at_follow_up(plan: Plan) -> list[tuple[Pathway, str]]:
+    """What every pathway of a plan collects at a follow-up: the reading's name, and whose it is."""
+    return [
+        (pathway, name)
+        for pathway in plan.pathways.values()
+        for service in pathway.services.values()
+        if service.kind == "follow_up"
+        for name in service.collects
+    ]
 
 
 def name_of(profile: Profile | None) -> str | None:

@@ -14,10 +14,10 @@ from api.showing.tasks import row_text
 from api.showing.words import in_language
 from pathways.engine.plan import Pathway
 from records import referrals, refills
-from records.patients import Patients, Profile
+from records.patients import Profile, profile_in
 from records.referrals import Said
 from records.requests import could_become
-from records.tables import Patient, PersonKey, ReferralRow, RefillRow
+from records.tables import Patient, ReferralRow, RefillRow
 from records.vault import PersonVault
 
 
@@ -31,7 +31,6 @@ class _Whom:
 
 async def show_referrals(showing: Showing, rows: Sequence[ReferralRow]) -> list[ReferralOut]:
     """In their order."""
-    await showing.reads(row.patient_id for row in rows)
     whom = await _whom(showing, rows)
     return [await _referral(showing, row, whom[row.patient_id]) for row in rows]
 
@@ -43,17 +42,13 @@ async def show_refills(showing: Showing, rows: Sequence[RefillRow]) -> list[Refi
 
 
 async def _whom(showing: Showing, rows: Sequence[ReferralRow] | Sequence[RefillRow]) -> dict[str, _Whom]:
-    ids = {row.patient_id for row in rows}
-    patients = await showing.session.scalars(select(Patient).where(Patient.id.in_(ids)))
-    # Held here while it is used: the session only remembers what somebody holds.
-    keys = {key.patient_id: key for key in await showing.session.scalars(select(PersonKey).where(PersonKey.patient_id.in_(ids)))}
-    people = Patients(showing.session, showing.vault)
-    return {
-        patient.id: _Whom(await people.vault_of(patient.id), await people.profile(patient))
-        if patient.id in keys
-        else _Whom(None, None)
-        for patient in patients
-    }
+    ids = list(dict.fromkeys(row.patient_id for row in rows))
+    await showing.reads(ids)
+    whom = {}
+    for patient in await showing.session.scalars(select(Patient).where(Patient.id.in_(ids))):
+        person = await showing.vault_of(patient.id)
+        whom[patient.id] = _Whom(person, profile_in(patient, person) if person is not None else None)
+    return whom
 
 
 async def _referral(showing: Showing, row: ReferralRow, whom: _Whom) -> ReferralOut:

@@ -108,7 +108,8 @@ def _why(row: TaskRow, state: State | None, pathway: Pathway | None, labels: lis
     course = state.courses.get(row.pathway) if state is not None else None
     if row.by == "doctor" and course is not None and (because := row_text(pathway, course.row, language)):
         return f"{said}: {because}"
-    about = (supply.medicine for supply in state.supplies.values() if row.about in (supply.key, supply.refill)) if state else ()
+    supplies = state.supplies.values() if state is not None and row.about is not None else ()
+    about = (supply.medicine for supply in supplies if row.about in (supply.key, supply.refill))
     if medicine := next(iter(about), ""):
         return f"{said}: {medicine}"
     if row.kind != row.service and row.service:

@@ -25,9 +25,18 @@ class _Filled(dict[str, str]):
 
 @cache
 def texts() -> Mapping[str, Any]:
-    """``timeline.yaml``: sections ``reasons``, ``without_a_day``, ``held_back``, ``tasks``, ``words``: code to language to text."""
-    loaded: Mapping[str, Any] = source.shipped(Path(__file__).with_name("timeline.yaml"))
-    return loaded
+    """``timeline.yaml``: sections ``reasons``, ``without_a_day``, ``held_back``, ``tasks``, ``words``: code to language to text.
+
+    A further language has a file of its own, ``timeline.LANGUAGE.yaml``: section to code to text.
+    """
+    here = Path(__file__).parent
+    loaded: Mapping[str, Any] = source.shipped(here / "timeline.yaml")
+    merged = {section: {code: dict(text) for code, text in codes.items()} for section, codes in loaded.items()}
+    for path in sorted(here.glob("timeline.*.yaml")):
+        for section, codes in source.shipped(path).items():
+            for code, text in codes.items():
+                merged[section].setdefault(code, {})[path.name.split(".")[1]] = text
+    return merged
 
 
 def in_language(text: Text, language: str) -> str:
@@ -81,6 +90,17 @@ def value(raw: object, language: str = FALLBACK) -> str:
     if isinstance(raw, list | tuple):
         return _comma(language).join(word("words", str(item), language) for item in raw) or word("words", "none", language)
     return word("words", str(raw), language)
+
+
+#: UCUM's way of writing a unit, and people's.
+_UNITS = {"[Hg]": "Hg", "{1.73_m2}": "1.73 m²", "Cel": "°C", "m2": "m²", "10*9": "10⁹", "[IU]": "IU", "umol": "µmol"}
+
+
+def unit_shown(unit: str) -> str:
+    """A unit as people write it: ``mm[Hg]`` is mmHg; empty for a score or a count."""
+    for written, shown in _UNITS.items():
+        unit = unit.replace(written, shown)
+    return re.sub(r"\{[^{}]*\}", "", unit)
 
 
 def inputs(values: Mapping[str, object], language: str) -> str:

@@ -6,12 +6,14 @@ Rule 2: a document has a version, and may be published, only where nothing is wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pathways.language.catalogue import load
+from pathways.language.catalogue import Loaded, load
 from pathways.language.errors import PathwayError, in_order
-from pathways.language.play import run_scenarios
+from pathways.language.play import Played, otherwise, played_scenarios
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,16 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``pathway`` and ``version`` are None where the document has an error; ``scenarios``: how many were played and hold."""
+    """``pathway`` and ``version`` are None where the document has an error; ``scenarios``: how many were played and hold.
+
+    ``outline``: what a page shows of it beside its text (``pathways.drawing.outline``), where somebody asked for it.
+    """
 
     pathway: str | None
     version: str | None
     diagnostics: tuple[Diagnostic, ...]
     scenarios: int = 0
+    outline: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def clean(self) -> bool:
@@ -46,17 +52,36 @@ class Checked:
         return self.pathway is not None
 
 
-def problems_of(document: Path | str, *, file: str) -> tuple[Checked, tuple[PathwayError, ...]]:
-    """The answer, and the problems themselves, which name ``file``. A Path is read, a str is the text. Never raises on content."""
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The answer, with what it was made of. ``problems`` name the document's file."""
+
+    checked: Checked
+    problems: tuple[PathwayError, ...]
+    loaded: Loaded
+    played: tuple[Played, ...]
+
+
+def examined(document: Path | str, *, file: str) -> Examined:
+    """Load the document and play its scenarios. A Path is read, a str is the text. Never raises on content."""
     loaded = load(document, file=file)
-    unmet = run_scenarios(loaded)
+    played = played_scenarios(loaded)
+    unmet = otherwise(loaded, played)
     problems = in_order([*loaded.problems, *unmet])
     found = tuple(map(Diagnostic.of, problems))
     if loaded.pathway is None or unmet:
-        return Checked(None, None, found), problems
-    return Checked(loaded.pathway.name, loaded.pathway.version, found, len(loaded.scenarios)), problems
+        checked = Checked(None, None, found)
+    else:
+        checked = Checked(loaded.pathway.name, loaded.pathway.version, found, len(loaded.scenarios))
+    return Examined(checked, problems, loaded, tuple(played))
+
+
+def problems_of(document: Path | str, *, file: str) -> tuple[Checked, tuple[PathwayError, ...]]:
+    """The answer, and the problems themselves, which name ``file``. A Path is read, a str is the text. Never raises on content."""
+    found = examined(document, file=file)
+    return found.checked, found.problems
 
 
 def check(text: str) -> Checked:
     """Everything wrong with a document's text, at once and in order of place."""
-    return problems_of(text, file="document")[0]
+    return examined(text, file="document").checked

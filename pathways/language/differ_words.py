@@ -24,9 +24,12 @@ _ROLES = frozenset(get_args(Role))
 
 @cache
 def phrases() -> Mapping[str, Mapping[str, str]]:
-    """Phrase to language to its text."""
-    read: Mapping[str, Mapping[str, str]] = source.read(source.read_text(_PHRASES, file=_PHRASES.name), file=_PHRASES.name).data
-    return read
+    """Phrase to language to its text. A further language has a file of its own, ``differ.LANGUAGE.yaml``: phrase to text."""
+    found = {phrase: dict(texts) for phrase, texts in source.shipped(_PHRASES).items()}
+    for path in sorted(_PHRASES.parent.glob("differ.*.yaml")):
+        for phrase, text in source.shipped(path).items():
+            found[phrase][path.name.split(".")[1]] = text
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Rule 3: nothing is shown that has no reason, and what was held back is shown too
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
@@ -135,13 +135,24 @@ def play(
     return Played(scenario.name, tuple(player.lines), tuple(failures), frozenset(player.rows), player.state)
 
 
+def played_scenarios(loaded: Loaded) -> list[Played]:
+    """What came of each of the scenarios inside a document, in their order; none of a document with an error."""
+    if loaded.pathway is None:
+        return []
+    plan = Plan({loaded.pathway.name: loaded.pathway})
+    return [play(scenario, plan, wording=loaded.wording) for scenario in loaded.scenarios]
+
+
+def otherwise(loaded: Loaded, played: Iterable[Played]) -> list[PathwayError]:
+    """What came otherwise than expected, each with its place."""
+    if loaded.document is None:
+        return []
+    return [_located(failure, loaded.document) for one in played for failure in one.failures]
+
+
 def run_scenarios(loaded: Loaded) -> list[PathwayError]:
     """Play the scenarios inside a document; what came otherwise than expected, each with its place."""
-    if loaded.pathway is None or loaded.document is None:
-        return []
-    plan, document = Plan({loaded.pathway.name: loaded.pathway}), loaded.document
-    failures = [failure for scenario in loaded.scenarios for failure in play(scenario, plan, wording=loaded.wording).failures]
-    return [_located(failure, document) for failure in failures]
+    return otherwise(loaded, played_scenarios(loaded))
 
 
 def rows_reached(loaded: Loaded) -> frozenset[str]:

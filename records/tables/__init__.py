@@ -55,6 +55,7 @@ from records.tables.people import (
     StepRow,
     TimelineRow,
 )
+from records.tables.signing import SecondFactor, SignInFailure
 from records.tables.versions import ForecastRow, PathwayDeed, PathwayDraft, Rollout, RolloutPatient
 from records.tables.work import ReferralRow, RefillRow, TaskRow, VisitBooking
 
@@ -107,6 +108,8 @@ __all__ = [
     "RequestLimits",
     "Rollout",
     "RolloutPatient",
+    "SecondFactor",
+    "SignInFailure",
     "SmartClient",
     "SmsPace",
     "StepRow",

@@ -32,7 +32,7 @@ class ApiKey(Base):
     """Who may call the API: a key of a tool, or the token of somebody who signed in (``account_id``). Only the hash is kept.
 
     ``place``: a care team or an organisation, with everything beneath it; "*" every network. ``rights``: None for all that the role
-    has, or some of them. Times are the machine's.
+    has, or some of them. ``device``: on what somebody signed in, in a few words. Times are the machine's.
     """
 
     __tablename__ = "api_key"
@@ -47,6 +47,7 @@ class ApiKey(Base):
     expires: Mapped[datetime | None]
     revoked: Mapped[datetime | None]
     last_used: Mapped[datetime | None]
+    device: Mapped[str] = mapped_column(Code, default="", server_default="")
 
 
 class AuditRow(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,10 +11,17 @@ from records.tables.base import Base, Code, Id, Key
 
 UNTAKEN = text("last_event > taken_event")
 FAULTY = text("fault IS NOT NULL")
+ACTIVE = text("life = 'active'")
+UNREACHABLE = text("reach = 'unreachable'")
+UNWRITTEN = text("standing = 0 AND last_step > 0")
 
 
 class Patient(Base):
-    """One enrolled person. Name, phone, address and birth date are in ``sealed``."""
+    """One enrolled person. Name, phone, address and birth date are in ``sealed``.
+
+    ``follow_up_due``: the day by which the next follow-up is due; ``last_visit``: the day of the last one, both as the last step
+    left them; ``standing``: by which rule they were written, 0 where no step has written them yet.
+    """
 
     __tablename__ = "patient"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -32,6 +39,9 @@ class Patient(Base):
     taken_event: Mapped[int] = mapped_column(default=0)
     next_due: Mapped[datetime | None]
     fault: Mapped[str | None] = mapped_column(String(200))
+    follow_up_due: Mapped[date | None]
+    last_visit: Mapped[date | None]
+    standing: Mapped[int] = mapped_column(default=0, server_default="0")
     created: Mapped[datetime]
     __table_args__ = (
         Index("ix_patient_care_team_id_tag", "care_team_id", "tag"),
@@ -39,6 +49,12 @@ class Patient(Base):
         Index("ix_patient_tag_id", "tag", "id"),
         Index("ix_patient_life_id", "life", "id"),
         Index("ix_patient_untaken", "id", sqlite_where=UNTAKEN, postgresql_where=UNTAKEN),
+        Index("ix_patient_follow_up_due", "follow_up_due", "id", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+        Index("ix_patient_team_follow_up_due", "care_team_id", "follow_up_due", "id", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+        Index("ix_patient_last_visit", "last_visit", "id", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+        Index("ix_patient_team_last_visit", "care_team_id", "last_visit", "id", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+        Index("ix_patient_unreachable", "care_team_id", "id", sqlite_where=UNREACHABLE, postgresql_where=UNREACHABLE),
+        Index("ix_patient_unwritten", "id", sqlite_where=UNWRITTEN, postgresql_where=UNWRITTEN),
         Index("ix_patient_fault", "id", sqlite_where=FAULTY, postgresql_where=FAULTY),
     )
 

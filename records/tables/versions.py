@@ -42,8 +42,8 @@ class PathwayDraft(Base):
 class PathwayDeed(Base):
     """Who did what to a pathway, when and why; only added to.
 
-    ``did``: drafted, edited, checked, approved, sent_back, discarded, published, made_current, retired, rollout_started,
-    rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided. ``about``: the
+    ``did``: drafted, edited, checked, approval_asked, approved, sent_back, discarded, published, made_current, retired,
+    rollout_started, rollout_paused, rollout_resumed, rollout_stopped, rolled_back, patient_decided. ``about``: the
     draft's or rollout's id, where there is one.
     """
 

@@ -11,15 +11,18 @@ import pytest
 from sqlalchemy import select, update
 
 from api.rights import rights_of
-from records.accounts import Passwords, SignIns, WeakPassword, checked
+from records.accounts import Passwords, WeakPassword, checked
 from records.callers import KEPT_FOR, KeyRing, hashed
 from records.clock import system_time
 from records.database import Database
 from records.places import Subtree
+from records.sign_ins import SignIns
 from records.tables import Account, ApiKey
+from records.vault import Vault
 from tests.api.conftest import Network
 from tests.api.test_network_places import a_key, delete, put
 
+VAULT = Vault(bytes(32))
 GOOD = "four words nobody guesses"
 CLINIC = {"name": "inbox", "role": "clinic", "place": "hospital-1"}
 
@@ -211,7 +214,7 @@ async def test_an_unknown_login_costs_as_much_as_a_known_one(database: Database)
             compared.append(stored)
             return super()._matches(stored, password)
 
-    assert await SignIns(database, Watched()).sign_in("nobody", GOOD) is None
+    assert await SignIns(database, Watched(), VAULT).sign_in("nobody", GOOD) is None
     assert compared == [None]
     nobodys = Passwords()
     assert not await nobodys.matches(None, GOOD)
@@ -224,7 +227,7 @@ async def test_ten_failures_lock_an_account_for_a_quarter_of_an_hour_however_the
     async with database.begin() as session:
         account = Account(id="a", login="zhou", password_hash=await passwords.hashed(GOOD), role="doctor", place="*", created=now)
         session.add(account)
-    ways = [SignIns(database, passwords, now=lambda: now) for _ in range(2)]
+    ways = [SignIns(database, passwords, VAULT, now=lambda: now) for _ in range(2)]
     await asyncio.gather(*(ways[n % 2].sign_in("zhou", "wrong") for n in range(9)))
     assert await ways[0].sign_in("zhou", GOOD) is not None, "nine are forgiven"
     await asyncio.gather(*(ways[n % 2].sign_in("zhou", "wrong") for n in range(10)))

@@ -73,9 +73,12 @@ async def test_a_reminder_goes_the_whole_way_and_its_answer_comes_back(over_http
     assert (await network.get("/sandbox/messages", "gateway", since=held[-1]["n"])).json()["items"] == []
 
     assert (await network.http.get("/", params={"key": "gateway"})).status_code == 303
-    (link,) = re.findall(r'href="(/phones/[0-9a-f]+)#last"', (await network.http.get("/phones")).text)
-    assert (await network.http.post(link, data={"text": "1"})).status_code == 303
-    assert "bubble mine" in (await network.http.get(link)).text
+    page = (await network.http.get("/phones")).text
+    link, csrf = re.findall(r'href="(/phones/[0-9a-f]+)"', page)[0], re.findall(r'name="csrf" value="([0-9a-f]+)"', page)[0]
+    assert (await network.http.post(link, data={"text": "1"})).status_code == 403, "no form of ours"
+    before = (await network.http.get(link)).text.count("mine")
+    assert (await network.http.post(link, data={"text": "1", "csrf": csrf})).status_code == 303
+    assert (await network.http.get(link)).text.count("mine") == before + 1
     shown = (await network.get(f"/patients/{patient}")).json()
     assert any(service["confirmed"] for service in shown["services"])
 

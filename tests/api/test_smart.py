@@ -246,7 +246,7 @@ async def test_a_token_opens_nothing_beside_fhir_and_nobody_makes_one(network: N
     for path in ("/referrals", "/me", "/changes"):
         refused = await network.get(path, token)
         assert (refused.status_code, "/fhir" in refused.json()["detail"]) == (403, True), path
-    assert (await network.http.get("/worklist", headers={"Cookie": f"cairn_key={token}"})).status_code == 403
+    assert (await network.http.get("/today", headers={"Cookie": f"cairn_key={token}"})).status_code == 403
     strange = new_token(Vault(bytes(32)), SmartClient(id=client, version=1), ["system/*.cruds"], now=system_time())
     old = new_token(network.parts.vault, SmartClient(id=client, version=1), SCOPES, now=system_time() - timedelta(seconds=301))
     for wrong in (strange, old, token[:-2], token + "AAAA", "cairnsmart_", "cairnsmart_\u5b57", "cairnsmart_" + "A" * 9000):

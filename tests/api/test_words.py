@@ -32,6 +32,15 @@ def test_every_reason_that_the_engine_gives_has_a_text_in_both_languages() -> No
     assert not missing, f"add to api/showing/timeline.yaml: {', '.join(sorted(missing))}"
 
 
+def test_every_code_is_said_in_every_language_of_the_console_with_the_same_things_filled_in() -> None:
+    wanted = {"en", "zh-Hans", "zh-Hant", "es"}
+    for section, codes in texts().items():
+        for code, text in codes.items():
+            assert wanted <= set(text), f"{section}.{code}: add it to api/showing/timeline.{{es,zh-Hant}}.yaml"
+            filled = {language: set(re.findall(r"\{(\w+)\}", text[language])) for language in wanted}
+            assert all(names <= filled["en"] | filled["zh-Hans"] for names in filled.values()), (section, code)
+
+
 def test_every_task_that_the_engine_opens_is_called_something() -> None:
     source = "\n".join(path.read_text() for path in Path(engine.__file__).parent.glob("*.py"))
     library = "\n".join(path.read_text() for path in (Path(engine.__file__).parents[1] / "library").glob("*.yaml"))

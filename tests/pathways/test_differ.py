@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -167,10 +168,15 @@ def test_the_order_of_rows_decides_and_is_told() -> None:
     assert told.sentence == "the rows are asked: now in the order HTN-H4, HTN-H3, HTN-H2, HTN-H1"
 
 
-def test_a_change_is_told_in_chinese() -> None:
-    assert _told(("red: 15 days, yellow", "red: 10 days, yellow"), language="zh-Hans") == ["red：每15天一次改为每10天一次"]
-    missing = [phrase for phrase, texts in phrases().items() if set(texts) != {"en", "zh-Hans"}]
+def test_a_change_is_told_in_every_language_of_the_console() -> None:
+    change = ("red: 15 days, yellow", "red: 10 days, yellow")
+    assert _told(change, language="zh-Hans") == ["red：每15天一次改为每10天一次"]
+    assert _told(change, language="zh-Hant") == ["red：每15天一次改為每10天一次"]
+    assert _told(change, language="es") == ["red: cada 15 días pasa a cada 10 días"]
+    missing = [phrase for phrase, texts in phrases().items() if set(texts) != {"en", "zh-Hans", "zh-Hant", "es"}]
     assert not missing
+    filled = {phrase: {frozenset(re.findall(r"{\w+}", text)) for text in texts.values()} for phrase, texts in phrases().items()}
+    assert [phrase for phrase, parts in filled.items() if len(parts) > 1] == []
 
 
 def test_what_the_care_would_not_notice_is_not_told() -> None:

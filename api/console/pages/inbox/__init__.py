@@ -1,0 +1,11 @@
+"""What hospitals and pharmacies were asked, and their answers; what they have, and when they are closed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.console.pages.inbox import closures, listing, referral, refill, stock
+
+router = APIRouter(include_in_schema=False)
+for _part in (listing, stock, closures, referral, refill):
+    router.include_router(_part.router)

@@ -1,0 +1,11 @@
+"""People: found, one of them whole, what is done with them, and how they join."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.console.pages.patients import agreeing, correcting, enrolling, finding, life, moving, parts, person, summary
+
+router = APIRouter(include_in_schema=False)
+for _module in (finding, enrolling, person, parts, life, moving, agreeing, correcting, summary):
+    router.include_router(_module.router)

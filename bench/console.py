@@ -1,0 +1,215 @@
+"""The console's pages beside its sign-in page: ``python -m bench console [--patients 100000] [--small 10000]``.
+
+Two towns in PostgreSQL, one ten times the other. Each page is asked one at a time, in turn with the sign-in page of the same
+server in the same block, as its reader: a health manager, a coordinator, a hospital, a pharmacy, an administrator. Counted is
+the time from asking to the last byte. Aims: at the median at most 6 times the sign-in page, at p99 at most 15 times, and from
+the small town to the large one a page's ratio grows by less than a fifth. What a first visit loads is added up, too (aim: under
+300 kB without the editor).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+
+import aiohttp
+
+from bench.__main__ import README, with_section
+from bench.figures import shown
+from bench.filling import Size, fill, postgres_at
+from bench.ground import machine
+from bench.over_a_city import say, served, tuned
+from records.database import Database
+
+HEADING = "## The console's pages: last results\n"
+SIGN_IN = "sign in"
+MEDIAN_AIM, SLOWEST_AIM, GROWTH_AIM = 6.0, 15.0, 1.2
+FIRST_LOAD_AIM = 300_000  # bytes
+EACH = 30  # requests of a page in a block
+
+
+@dataclass
+class Town:
+    """A filled database: some people of its teams, and requests of its places."""
+
+    size: Size
+    people: Sequence[tuple[str, str]]
+    referrals: Sequence[tuple[str, str]] = ()
+    refills: Sequence[tuple[str, str]] = ()
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def quantile(self, page: str, share: float) -> float:
+        ordered = sorted(self.seconds[page])
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    def ratio(self, page: str, share: float) -> float:
+        """Times the sign-in page."""
+        return self.quantile(page, share) / self.quantile(SIGN_IN, share)
+
+
+Ask = Callable[[Town, Random], tuple[str, str]]  # the path, and whose key
+
+
+def _manager(path: str) -> Ask:
+    return lambda town, chance: (path, f"manager-of-{chance.choice(town.size.teams[:5])}")
+
+
+def _patient(path: str) -> Ask:
+    def ask(town: Town, chance: Random) -> tuple[str, str]:
+        patient, team = chance.choice(town.people)
+        return path.format(patient), f"manager-of-{team}"
+
+    return ask
+
+
+def _fixed(path: str, key: str) -> Ask:
+    return lambda _, __: (path, key)
+
+
+#: Every page that somebody has before them in the course of a day.
+PAGES: Mapping[str, Ask] = {
+    SIGN_IN: _fixed("/", ""),
+    "today": _manager("/today"),
+    "recording a visit": _patient("/patients/{}/visit"),
+    "patients of a team": _manager("/patients"),
+    "patients by tag": _manager("/patients?tag=red"),
+    "patients by name": _manager("/patients?search=%E7%8E%8B"),
+    "a patient": _patient("/patients/{}"),
+    "a patient: readings": _patient("/patients/{}/readings"),
+    "a patient: what happened": _patient("/patients/{}/timeline"),
+    "a patient: the year ahead": _patient("/patients/{}/ahead"),
+    "inbox of a hospital": _fixed("/inbox", "clinic"),
+    "inbox of a pharmacy": _fixed("/inbox", "pharmacy"),
+    "pathways": _fixed("/pathways", "coordinator"),
+    "a pathway": _fixed("/pathways/hypertension", "coordinator"),
+    "comparing": _fixed("/pathways/hypertension/compare", "coordinator"),
+    "forecasts": _fixed("/pathways/hypertension/forecasts", "coordinator"),
+    "rollouts": _fixed("/pathways/hypertension/rollouts", "coordinator"),
+    "overview of the network": _fixed("/overview", "coordinator"),
+    "overview: lost to follow-up": _fixed("/overview/people?of=follow_up%3Alost", "coordinator"),
+    "overview: red": _fixed("/overview/people?of=tag%3Ared", "coordinator"),
+    "overview: tasks overdue": _fixed("/overview/people?of=overdue%3Atasks", "coordinator"),
+    "administration": _fixed("/admin", "administrator"),
+    "own account": _manager("/me"),
+}
+
+
+async def look(url: str, town: Town, blocks: int) -> int:
+    """Ask every page of the town in turn; answers the bytes of a first visit."""
+    chance = Random(1)
+    town.seconds = {page: [] for page in PAGES}
+    async with served(url) as (base, _), aiohttp.ClientSession(base, cookie_jar=aiohttp.DummyCookieJar()) as http:
+        for block in range(-1, blocks):
+            for page, ask in PAGES.items():
+                for _ in range(EACH if block >= 0 else 3):
+                    took = await _asked(http, *ask(town, chance))
+                    if block >= 0:
+                        town.seconds[page].append(took)
+            say(f"block {block + 1} of {blocks}")
+        return await _first_load(http, town, chance)
+
+
+async def _asked(http: aiohttp.ClientSession, path: str, key: str) -> float:
+    begun = time.perf_counter()
+    async with http.get(path, headers={"Cookie": f"cairn_key={key}"} if key else {}, allow_redirects=False) as answer:
+        body = await answer.text()
+        if answer.status != (200 if key else 401):
+            raise RuntimeError(f"{path} as {key}: {answer.status} {body[:300]}")
+    return time.perf_counter() - begun
+
+
+async def _first_load(http: aiohttp.ClientSession, town: Town, chance: Random) -> int:
+    """The heaviest of the pages with everything that it names, as it travels."""
+    heaviest = 0
+    for page, ask in PAGES.items():
+        path, key = ask(town, chance)
+        async with http.get(path, headers={"Cookie": f"cairn_key={key}"}) as answer:
+            text = await answer.text()
+        total = len(text.encode())
+        waiting, seen = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', text)), set[str]()
+        while waiting:
+            one = waiting.pop()
+            seen.add(one)
+            async with http.get(one) as answer:
+                content = await answer.read()
+            total += len(content)
+            if one.endswith(".js"):
+                beside = one.rpartition("/")[0]
+                found = re.findall(r'(?:^|\n)\s*(?:import|export)[^;\n]*?"\./([^"]+)"', content.decode())
+                waiting |= {f"{beside}/{name}" for name in found} - seen
+        say(f"{page}: {total / 1000:,.0f} kB")
+        heaviest = max(heaviest, total)
+    return heaviest
+
+
+async def _filled(url: str, size: Size) -> Town:
+    database = Database.open(url)
+    try:
+        await fill(database, size, today=datetime.now(UTC).date(), say=say)
+    finally:
+        await database.close()
+    async with postgres_at(url) as postgres:
+        people = await postgres.fetch("SELECT id, care_team_id FROM patient WHERE care_team_id = ANY($1) LIMIT 500", size.teams[:5])
+    return Town(size, [(row["id"], row["care_team_id"]) for row in people])
+
+
+async def run(towns: Sequence[tuple[str, Size]], blocks: int) -> str:
+    """The table. ``towns``: the small one and the large one."""
+    found = []
+    heaviest = 0
+    for url, size in towns:
+        town = await _filled(url, size)
+        heaviest = await look(url, town, blocks)
+        found.append(town)
+    small, large = found
+    lines = [
+        f"**console** ({large.size.patients:,} patients beside {small.size.patients:,}; {blocks} blocks of {EACH}; {machine()})",
+        "",
+        "| page | p50, ms | p99, ms | p50, times signing in (aim 6) | p99 (aim 15) | grown from the small town (aim 1.2) |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for page in PAGES:
+        grown = large.ratio(page, 0.5) / small.ratio(page, 0.5)
+        cells = [
+            large.quantile(page, 0.5) * 1000,
+            large.quantile(page, 0.99) * 1000,
+            large.ratio(page, 0.5),
+            large.ratio(page, 0.99),
+        ]
+        lines.append(f"| {page} | " + " | ".join(shown(cell) for cell in (*cells, grown)) + " |")
+    lines += ["", f"First visit without the editor, the heaviest page with all that it loads: {heaviest / 1000:,.0f} kB (aim 300)."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m bench console", description=__doc__)
+    options.add_argument("--patients", type=int, default=100_000)
+    options.add_argument("--small", type=int, default=10_000)
+    options.add_argument("--blocks", type=int, default=4)
+    options.add_argument("--record", action="store_true", help="the results into bench/README.md")
+    chosen = options.parse_args()
+    with tuned() as (url, _):
+        town = url.replace("/city", "/town")
+        asyncio.run(_made(url, "town"))
+        sizes = [(town, Size(chosen.small, 10 * chosen.small)), (url, Size(chosen.patients, 10 * chosen.patients))]
+        results = asyncio.run(run(sizes, chosen.blocks))
+    print(results, flush=True)
+    if chosen.record:
+        README.write_text(with_section(README.read_text(encoding="utf-8"), HEADING, results), encoding="utf-8")
+    return 0
+
+
+async def _made(url: str, name: str) -> None:
+    async with postgres_at(url) as postgres:
+        await postgres.execute(f"CREATE DATABASE {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
