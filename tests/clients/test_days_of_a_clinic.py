@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fhirclient.models.task import Task  # type: ignore[import-untyped]
 from fhirclient.server import FHIRServer  # type: ignore[import-untyped]
 from fhirpy import AsyncFHIRClient
+from fhirpy.base.exceptions import MultipleResourcesFound
 
 from records.database import Database, migrate
 from records.feed import Feed
@@ -125,6 +126,8 @@ async def test_fhirpy(clinic: Clinic) -> None:
     assert await tasks.count() == 1
     (task,) = await tasks.fetch_all()
     seen = [task["status"]]
+    as_read = {"If-Match": f'W/"{task["meta"]["versionId"]}"'}
+    late = AsyncFHIRClient(clinic.base, authorization=f"Bearer {clinic.key}", extra_headers=as_read)
     for changes in (
         {"status": "accepted"},
         {"businessStatus": BOOKED, "executionPeriod": {"start": "2025-03-06"}},
@@ -133,6 +136,9 @@ async def test_fhirpy(clinic: Clinic) -> None:
     ):
         await task.patch(**changes)
         seen.append(task["status"])
+        if seen[-1] == "accepted":
+            with pytest.raises(MultipleResourcesFound, match="changed"):  # its word for any 412: a colleague read it before
+                await late.resource("Task", id=id_).patch(status="rejected")
     assert (seen, await clinic.said(id_)) == (DAY, ("completed", "2025-03-06", "Seen; treated."))
     done = await client.resources("Task").search(status="completed").limit(100).fetch_all()
     assert finished([one["id"] for one in done], id_)
