@@ -2,6 +2,7 @@
 
 Rule 1: it says no more than a day of the calendar does: no reading, no name, no reason.
 Rule 2: it is written with each step; whoever has not had one since this was kept is written by housekeeping, a few at a time.
+Rule 3: one record that does not open keeps nobody else from being counted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from activities.following import as_left
 from activities.plans import Plans
@@ -24,6 +26,9 @@ from records.vault import Vault
 
 WRITTEN_BY = 1
 """The number of this rule."""
+
+UNREADABLE = -1
+"""Written for somebody whose state does not open here: their next step writes it, and nobody else is kept waiting for it."""
 
 AT_ONCE = 200
 
@@ -70,6 +75,13 @@ class Standing:
                 if held is None:
                     (await session.get_one(Patient, patient_id)).standing = WRITTEN_BY
                     continue
-                state, plan = await as_left(session, self.plans, EventLog(session, held.patient, held.person), [], on=now.date())
+                try:
+                    log = EventLog(session, held.patient, held.person)
+                    state, plan = await as_left(session, self.plans, log, [], on=now.date())
+                except SQLAlchemyError:
+                    raise
+                except Exception:  # a version that is gone, a state of another time: whatever it is, the doctor names it
+                    held.patient.standing = UNREADABLE
+                    continue
                 stand(held.patient, plan, state)
         return len(waiting)

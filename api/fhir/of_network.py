@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 
 from api.fhir import matching
@@ -9,7 +10,7 @@ from api.fhir.kinds import Door, Found, Interaction, Param, Query, Resource
 from api.fhir.of_patients import READ_ONLY
 
 
-class OfNetwork:
+class OfNetwork(ABC):
     """``paths``: where each parameter looks; ``order``: the parameter by which a list is sorted unless told. A type gives
     ``seen``."""
 
@@ -22,9 +23,9 @@ class OfNetwork:
     includes: Mapping[str, str] = {}
     interactions: frozenset[Interaction] = READ_ONLY
 
+    @abstractmethod
     async def seen(self, door: Door, ids: Collection[str] | None) -> list[Resource]:
         """All that the caller may see, in any order; of these ``ids`` where some are named (others may be among them)."""
-        raise NotImplementedError
 
     async def one(self, door: Door, id_: str) -> Resource | None:
         """The resource as it is now."""

@@ -5,6 +5,7 @@ Rule: nothing is searched over everybody: whoever wants a patient's records name
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
@@ -27,7 +28,7 @@ def by_patient(type_: str, *, also: str = "") -> dict[str, Param]:
     }
 
 
-class OfPatients:
+class OfPatients(ABC):
     """``paths``: where each parameter looks; ``order``: the parameter by which a list is sorted unless told. A type gives
     ``of``."""
 
@@ -41,9 +42,9 @@ class OfPatients:
     interactions: frozenset[Interaction] = READ_ONLY
     named_by: ClassVar[tuple[str, ...]] = ("patient", "subject")
 
+    @abstractmethod
     async def of(self, door: Door, patient_id: str) -> Sequence[Resource]:
         """All of one patient's that the caller may see, in any order; none where the patient is not theirs."""
-        raise NotImplementedError
 
     async def one(self, door: Door, id_: str) -> Resource | None:
         """The resource as it is now."""

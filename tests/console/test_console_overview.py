@@ -61,6 +61,19 @@ async def test_where_somebody_stands_is_written_with_every_step_and_for_those_fr
         assert (row.follow_up_due, row.last_visit) == stood
 
 
+async def test_one_record_that_does_not_open_keeps_nobody_else_from_being_counted(network: Network) -> None:
+    spoilt, sound = await network.enrol(), await network.enrol(identifier="A-2", phone="+8613812345679")
+    parts = network.parts
+    async with parts.database.begin() as session:
+        for patient in (spoilt, sound):
+            (await session.get_one(Patient, patient)).standing = 0
+        (await session.get_one(Patient, spoilt)).state = b"not what was sealed"
+    standing = Standing(parts.database, parts.vault, parts.plans, parts.clock)
+    assert [await standing.catch_up(), await standing.catch_up()] == [2, 0]
+    async with parts.database.reading() as session:
+        assert [(await session.get_one(Patient, one)).standing for one in (spoilt, sound)] == [-1, 1]
+
+
 async def test_every_number_names_the_people_whom_it_counts(network: Network) -> None:
     people = await some_people(network)
     await counted(network)

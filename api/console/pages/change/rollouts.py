@@ -6,7 +6,8 @@ Rule: each act has a page of its own that says what it will do, to whom, and wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -184,8 +185,12 @@ async def _lately(desk: Desk, parts: ApiParts, name: str, rollout_id: str) -> Pr
     )
 
 
-async def _dates(session: AsyncSession, name: str, one: ProgressOut) -> tuple[Any, Any]:
-    """When the versions of a rollout were published."""
+async def _dates(session: AsyncSession, name: str, one: ProgressOut) -> tuple[datetime | None, datetime | None]:
+    """When the versions of a rollout were published: the one it moves to, and the one before."""
     published = PublishedPathways(session)
-    found = [await published.one(name, version) if version else None for version in (one.version, one.former)]
-    return tuple(row.published if row is not None else None for row in found)  # type: ignore[return-value]
+
+    async def when(version: str | None) -> datetime | None:
+        row = await published.one(name, version) if version else None
+        return row.published if row is not None else None
+
+    return await when(one.version), await when(one.former)
