@@ -18,8 +18,8 @@ from tests.api.conftest import EMERGENCY, KEYS, Network
 from tests.console.browsing import Browsing
 
 PROBE = "<xss-probe id=x><img src=x onerror=\"document.title='ran'\"></xss-probe>'\"><script>document.title='ran'</script>"
-TEMPLATE = "{{ 7 * 7 * 191 }}${7*7*191}{% raise %}<%= 9359 %>"
-RAN = "9359"  # what the template would come to
+TEMPLATE = "{{ 'car' ~ 'ried' ~ 'out' }}${'car'+'ried'+'out'}{% raise %}<%= 'car'+'ried'+'out' %>"
+RAN = "carriedout"  # what the template would come to: letters that no id and no token of ours can hold by chance
 MOST = 90  # pages of one reader
 #: Addresses that end a session or change how everything is read: a link there is not followed.
 NOT_FOLLOWED = ("/sign-out", "/reading", "/static/", "/openapi.json", "/auth/", "/docs")
@@ -122,7 +122,7 @@ def said_wrong(answer: httpx.Response, where: str) -> list[str]:
     """What the answer itself lets in."""
     policy = answer.headers.get("content-security-policy", "")
     wrong = [] if "default-src 'none'" in policy and "unsafe" not in policy else [f"{where}: policy {policy!r}"]
-    if RAN in answer.text.replace("191", "").replace(f"<%= {RAN}", "").replace(f"&lt;%= {RAN}", "").replace(f"u003c%= {RAN}", ""):
+    if RAN in answer.text:
         wrong.append(f"{where}: a template was carried out")
     return wrong
 
