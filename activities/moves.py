@@ -110,7 +110,7 @@ class Moves:
     async def _stands(self, held: Held) -> tuple[Plan, State]:
         """The patient's plan, and their state with everything that is stored."""
         patient, log = held.patient, EventLog(self.session, held.patient, held.person)
-        untaken = [event for _, event in await log.untaken()] if patient.last_event > patient.taken_event else []
+        untaken = [event for _, event in await log.untaken()]
         try:
             kept = held.person.open_bytes(STATE, patient.state) if patient.state is not None else None
             state = load_state(kept) if kept is not None else State(patient=patient.id)

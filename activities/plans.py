@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.holding import Supply, holds_for, supply_of
@@ -35,6 +35,31 @@ from records.tables import (
     RequestLimits,
 )
 from records.vault import PersonVault
+
+_FOLLOWED = (
+    select(
+        Enrolment.pathway,
+        Enrolment.version,
+        CareTeam.organisation_id,
+        ContactRulesRow.network_id,
+        ContactRulesRow.version,
+        ContactRulesRow.calendar_edits,
+        RequestLimits.version,
+        Organisation.id,
+        Organisation.parent_id,
+        Organisation.network_id,
+        NetworkSupply.edits,
+    )
+    .select_from(Patient)
+    .outerjoin(Enrolment, Enrolment.patient_id == Patient.id)
+    .join(CareTeam, CareTeam.id == Patient.care_team_id)
+    .join(Organisation, Organisation.id == CareTeam.organisation_id)
+    .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
+    .outerjoin(NetworkSupply, NetworkSupply.network_id == Organisation.network_id)
+    .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
+    .where(Patient.id == bindparam("patient"))
+    .order_by(Enrolment.pathway)
+)  # asked at each step, so it is built once
 
 
 class UnknownVersion(LookupError):
@@ -67,21 +92,7 @@ class Plans:
         for which holds are wanted, with ``person`` to read medicines by, and whether refills or referrals may be open; None: no
         holds.
         """
-        edits = (ContactRulesRow.network_id, ContactRulesRow.version, ContactRulesRow.calendar_edits)
-        place = (RequestLimits.version, Organisation.id, Organisation.parent_id, Organisation.network_id, NetworkSupply.edits)
-        query = (
-            select(Enrolment.pathway, Enrolment.version, CareTeam.organisation_id, *edits, *place)
-            .select_from(Patient)
-            .outerjoin(Enrolment, Enrolment.patient_id == Patient.id)
-            .join(CareTeam, CareTeam.id == Patient.care_team_id)
-            .join(Organisation, Organisation.id == CareTeam.organisation_id)
-            .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
-            .outerjoin(NetworkSupply, NetworkSupply.network_id == Organisation.network_id)
-            .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
-            .where(Patient.id == patient_id)
-            .order_by(Enrolment.pathway)
-        )
-        rows = (await session.execute(query)).all()
+        rows = (await session.execute(_FOLLOWED, {"patient": patient_id})).all()
         contact = await self._contact(session, rows[0][2], tuple(rows[0][3:6])) if rows else self.contact
         pinned = [(row[0], row[1]) for row in rows if row[0] is not None]  # somebody on no pathway has one row without
         plan, wording = await self.made_of(session, pinned, also=also, contact=contact)
@@ -102,8 +113,10 @@ class Plans:
             self._supply[network] = kept = ((edits, on), await supply_of(session, network, on))
         return kept[1]
 
-    async def limits(self, session: AsyncSession, network: str, edits: int) -> Limits:
-        """How long the network's referrals may stand at a stage, read anew where ``edits`` have gone up."""
+    async def limits(self, session: AsyncSession, network: str, edits: int | None) -> Limits:
+        """How long the network's referrals may stand at a stage, read anew where ``edits`` have gone up; None: as shipped."""
+        if edits is None:
+            return shipped_limits()
         kept = self._limits.get(network)
         if kept is None or kept[0] != edits:
             self._limits[network] = kept = (edits, await NetworkLimits(session).of(network))

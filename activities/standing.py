@@ -22,6 +22,7 @@ from records.database import Database
 from records.eventlog import EventLog
 from records.patients import Patients
 from records.tables import Patient
+from records.tables.people import NEVER
 from records.vault import Vault
 
 WRITTEN_BY = 1
@@ -52,6 +53,7 @@ def stand(patient: Patient, plan: Plan, state: State) -> None:
     """Write it."""
     patient.follow_up_due, patient.last_visit = follow_ups(plan.as_of(state), state)
     patient.standing = WRITTEN_BY
+    patient.looked_ahead = NEVER
 
 
 @dataclass(frozen=True)

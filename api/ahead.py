@@ -28,10 +28,10 @@ from pathways.forecast.year import year_ahead
 from records.bookings import Bookings
 from records.clock import Clock
 from records.eventlog import EventLog
-from records.patients import Patients
+from records.looking_up import Found, look_up
 from records.scope import Scope
-from records.tables import CareTeam, Patient
-from records.vault import Vault
+from records.tables import Patient
+from records.vault import PersonVault, Vault
 
 A_YEAR = 365  # days
 LOOKS_AHEAD = timedelta(days=400)  # a year, and the visits that are due soon after it
@@ -72,7 +72,9 @@ class Standing:
     async def fill_days(self) -> dict[str, int]:
         """By medicine: the days of the last fill."""
         found: dict[str, int] = {}
-        for event in await self.log.all():
+        if not self.state.supplies:
+            return found
+        for event in await self.log.of_kinds("enrolled", "dispensed"):
             fills = event.fills if isinstance(event, Enrolled) else (event.fill,) if isinstance(event, Dispensed) else ()
             found |= {fill.medicine: fill.days for fill in fills if fill.days > 0}
         return found
@@ -96,12 +98,17 @@ class Standing:
 
 async def standing(session: AsyncSession, parts: Looks, scope: Scope, patient_id: str) -> Standing:
     """How the patient stands. Raises Problem 404, and 409 where their pathway no longer compiles."""
-    patients = Patients(session, parts.vault)
-    patient = await patients.in_scope(scope, patient_id)
-    if patient is None:
+    found = await look_up(session, parts.vault, scope, patient_id)
+    if found is None or found.person is None:
         raise not_found()
+    return await standing_of(session, parts, found, found.person)
+
+
+async def standing_of(session: AsyncSession, parts: Looks, found: Found, person: PersonVault) -> Standing:
+    """How somebody stands who was looked up already. Raises Problem 404, 409 as ``standing`` does."""
+    patient = found.patient
+    log = EventLog(session, patient, person)
     try:
-        log = EventLog(session, patient, await patients.vault_of(patient_id))
         untaken = [event for _, event in await log.untaken()]
         state, plan = await as_left(session, parts.plans, log, untaken)
     except UnknownVersion:
@@ -112,8 +119,7 @@ async def standing(session: AsyncSession, parts: Looks, scope: Scope, patient_id
         raise not_found() from None
     now = await parts.clock.now(session)
     today = calendar.local_day(now, patient.timezone)
-    team = await session.get_one(CareTeam, patient.care_team_id)
-    days = await Bookings(session).calendar(team, today, today + LOOKS_AHEAD, besides=patient_id)
+    days = await Bookings(session).calendar(found.team, today, today + LOOKS_AHEAD, besides=patient.id)
     fresh: list[Reason] = []
     for event in untaken:
         for taken in steps(plan, state, event, find_day=days.find):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -129,7 +130,8 @@ def create_app(parts: ApiParts) -> FastAPI:
         assets, signing_in, account_page, admin_pages,
         today, patient_pages, overview_page, phones, change_pages, inbox_pages, pathway_pages,
     ):  # fmt: skip
-        app.include_router(page.router)
+        # As they are: a router within a router is asked for every request by each of those around it, and again when it is chosen.
+        app.router.routes.extend(found.original_route for found in iter_route_contexts(page.router.routes))
     signing_in.handle(app)
     door_at(app)
 

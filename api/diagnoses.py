@@ -8,7 +8,7 @@ Rule 3: what the answer says is worked out by the engine of the live patient, fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, select
@@ -33,13 +33,17 @@ from records.tables import Enrolment
 
 
 @dataclass(frozen=True)
-class _Meant:
-    """What a request comes to. ``begins`` and ``ends``: pathways to the version that is pinned, or was."""
+class Meant:
+    """What a request comes to. ``begins`` and ``ends``: pathways to the version that is pinned, or was.
+
+    ``unmet``: pathways that go on although they are not for this person any more.
+    """
 
     conditions: tuple[str, ...]
     pathways: tuple[str, ...]
     begins: Mapping[str, str]
     ends: Mapping[str, str]
+    unmet: tuple[str, ...] = ()
 
     @property
     def versions(self) -> dict[str, str]:
@@ -84,6 +88,11 @@ async def tell(writing: Writing, scope: Scope, patient_id: str, body: Conditions
 
 async def foresee(session: AsyncSession, parts: ApiParts, scope: Scope, patient_id: str, body: ConditionsIn) -> Preview:
     """What telling it would decide; nothing is stored. Raises Problem 404, 409, 422."""
+    return (await look(session, parts, scope, patient_id, body))[0]
+
+
+async def look(session: AsyncSession, parts: ApiParts, scope: Scope, patient_id: str, body: ConditionsIn) -> tuple[Preview, Meant]:
+    """The same, and which pathways would begin and end. Raises Problem 404, 409, 422."""
     conditions = _words(body.conditions)
     stands = await standing(session, parts, scope, patient_id)
     state = stands.state
@@ -102,7 +111,7 @@ async def foresee(session: AsyncSession, parts: ApiParts, scope: Scope, patient_
         conditions=conditions,
         versions=meant.versions,
     )
-    return preview(plan, state, event, find_day=stands.calendar.find)
+    return preview(plan, state, event, find_day=stands.calendar.find), meant
 
 
 def _words(written: Iterable[str]) -> tuple[str, ...]:
@@ -121,10 +130,10 @@ def _words(written: Iterable[str]) -> tuple[str, ...]:
 def _meant(
     conditions: tuple[str, ...],
     named: list[str] | None,
-    matches: Iterable[Match],
+    matches: Sequence[Match],
     pinned: Mapping[str, str],
     current: Mapping[str, Pathway],
-) -> _Meant:
+) -> Meant:
     if named is None:
         wanted = [*pinned, *(match.pathway for match in matches if match.matched and match.pathway not in pinned)]
     else:
@@ -135,7 +144,8 @@ def _meant(
                 raise unusable(f"body.pathways.{n}", "is no pathway that is published", f"name one of: {known}")
     begins = {name: current[name].version for name in wanted if name not in pinned}
     ends = {name: version for name, version in pinned.items() if name not in wanted}
-    return _Meant(conditions, tuple(wanted), begins, ends)
+    fit = {match.pathway for match in matches if match.matched}
+    return Meant(conditions, tuple(wanted), begins, ends, tuple(name for name in wanted if name in pinned and name not in fit))
 
 
 async def _pinned(session: AsyncSession, patient_id: str) -> dict[str, str]:
@@ -143,7 +153,7 @@ async def _pinned(session: AsyncSession, patient_id: str) -> dict[str, str]:
     return {name: version for name, version in await session.execute(rows)}
 
 
-async def _pin(case: Case, meant: _Meant) -> None:
+async def _pin(case: Case, meant: Meant) -> None:
     gone = delete(Enrolment).where(Enrolment.patient_id == case.patient.id, Enrolment.pathway.in_(sorted(meant.ends)))
     if meant.ends:
         await case.session.execute(gone)

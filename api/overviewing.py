@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.depends import now_of
@@ -16,25 +15,29 @@ from api.parts import ApiParts
 from api.problems import not_found, unusable
 from api.showing.patients import name_of
 from records.behind import FIGURES as BEHIND
-from records.behind import NoSuchNumber, PeopleBehind
-from records.figures import AHEAD, LATELY
+from records.behind import Counted, NoSuchNumber, PeopleBehind
+from records.figures import AHEAD, ENDS, LATELY, LOAD_KINDS, LOAD_WEEKS, TAKEN_BACK
 from records.pages import behind, cursor
-from records.patient_list import PatientList
+from records.patients import profile_in
 from records.scope import Scope, of_teams
 from records.tables import CareTeam, Figures
+from records.vault import Vault
 
-#: Ends of a referral that are evidence: the place reported, or sent back what to do.
-CLOSED_ON_EVIDENCE = ("completed", "sent_back")
-TAKEN_BACK = ("cancelled", "aborted")
+COUNTED: Select[*tuple[Any, ...]] = select(Figures.at, Figures.body)
+NAMED: Select[*tuple[Any, ...]] = (
+    select(Figures.place, Figures.at, Figures.body, CareTeam.name)
+    .join(CareTeam, CareTeam.id == Figures.place)
+    .order_by(Figures.place)
+)
 
 
 async def overview(session: AsyncSession, parts: ApiParts, scope: Scope, *, team: str | None = None) -> OverviewOut:
     """The counts. Raises Problem 404."""
-    query = scope.of_teams(select(Figures), Figures.place)
+    query = scope.of_teams(COUNTED, Figures.place)
     if team is not None:
         await _theirs(session, scope, team)
         query = query.where(Figures.place == team)
-    figures = list(await session.scalars(query))
+    figures = (await session.execute(query)).all()
     now = await now_of(parts, session)
     as_of = min((one.at for one in figures), default=None)
     return added_up([one.body for one in figures], now=now, as_of=as_of)
@@ -42,18 +45,30 @@ async def overview(session: AsyncSession, parts: ApiParts, scope: Scope, *, team
 
 async def by_team(session: AsyncSession, parts: ApiParts, scope: Scope, *, limit: int, after: str | None) -> TeamNumbersPage:
     """Each team's, by id. Raises BadCursor."""
-    query: Select[*tuple[Any, ...]] = select(Figures, CareTeam.name).join(CareTeam, CareTeam.id == Figures.place)
-    query = scope.of_teams(query.order_by(Figures.place).limit(limit + 1), Figures.place)
+    query = scope.of_teams(NAMED.limit(limit + 1), Figures.place)
     key = behind(after, 1)
     if key is not None:
         query = query.where(Figures.place > key[0])
     found = (await session.execute(query)).all()
-    now = await now_of(parts, session)
+    return _page(found, await now_of(parts, session), limit)
+
+
+def _page(found: Sequence[Row[*tuple[Any, ...]]], now: datetime, limit: int) -> TeamNumbersPage:
     shown = [
-        TeamNumbersOut(team=one.place, name=name, numbers=added_up([one.body], now=now, as_of=one.at))
-        for one, name in found[:limit]
+        TeamNumbersOut(team=one.place, name=one.name, numbers=added_up([one.body], now=now, as_of=one.at)) for one in found[:limit]
     ]
     return TeamNumbersPage(items=shown, next=cursor(shown[-1].team) if len(found) > limit else None)
+
+
+async def of_all_and_each(
+    session: AsyncSession, parts: ApiParts, scope: Scope, *, limit: int, after: str | None
+) -> tuple[OverviewOut, TeamNumbersPage]:
+    """``overview`` and ``by_team`` of one reading. Raises BadCursor."""
+    found = (await session.execute(scope.of_teams(NAMED, Figures.place))).all()
+    now = await now_of(parts, session)
+    together = added_up([one.body for one in found], now=now, as_of=min((one.at for one in found), default=None))
+    key = behind(after, 1)
+    return together, _page([one for one in found if key is None or one.place > key[0]], now, limit)
 
 
 async def people_behind(
@@ -63,19 +78,16 @@ async def people_behind(
     if team is not None:
         await _theirs(session, scope, team)
         scope = of_teams(scope.role, [team])
-    counted = await session.scalar(scope.of_teams(select(Figures.at), Figures.place).order_by(Figures.at).limit(1))
-    today = (counted or await now_of(parts, session)).date()
     try:
-        page = await PeopleBehind(session, today).page(scope, number, limit=limit, after=after)
+        page = await PeopleBehind(session, await _counted(session, parts, scope)).page(scope, number, limit=limit, after=after)
     except NoSuchNumber:
         known = ", ".join(f"{figure}:..." for figure in BEHIND)
         raise unusable("of", "there is no such number", f"name one of {known}") from None
-    profiles = await PatientList(session, parts.vault).profiles([one.patient for one in page.items])
     return CountedPage(
         items=[
             CountedOut(
                 patient=one.patient.id,
-                name=name_of(profiles.get(one.patient.id)),
+                name=_name(parts.vault, one),
                 tag=one.patient.tag,
                 care_team=one.patient.care_team_id,
                 since=one.since,
@@ -89,6 +101,22 @@ async def people_behind(
     )
 
 
+def _name(vault: Vault, one: Counted) -> str | None:
+    if one.wrapped is None:
+        return None
+    return name_of(profile_in(one.patient, vault.person(one.patient.id, one.wrapped)))
+
+
+async def counted_on(session: AsyncSession, parts: ApiParts, scope: Scope) -> date:
+    """The day (UTC) by which the caller's numbers were counted; today, where nothing has been."""
+    return (await _counted(session, parts, scope)).date()
+
+
+async def _counted(session: AsyncSession, parts: ApiParts, scope: Scope) -> datetime:
+    counted = await session.scalar(scope.of_teams(select(Figures.at), Figures.place).order_by(Figures.at).limit(1))
+    return counted or await now_of(parts, session)
+
+
 async def _theirs(session: AsyncSession, scope: Scope, team: str) -> None:
     if not scope.covers_team(team) or await session.get(CareTeam, team) is None:
         raise not_found()
@@ -96,21 +124,24 @@ async def _theirs(session: AsyncSession, scope: Scope, team: str) -> None:
 
 def added_up(bodies: Sequence[Mapping[str, Any]], *, now: datetime, as_of: datetime | None) -> OverviewOut:
     """Several teams' figures as one."""
-    sums: dict[str, Counter[str]] = {}
+    sums = dict[str, dict[str, int]]()
     for body in bodies:
         for name, counts in body.items():
-            sums.setdefault(name, Counter()).update(counts)
+            sum_ = sums.setdefault(name, {})
+            for code, count in counts.items():
+                sum_[code] = sum_.get(code, 0) + count
 
     def of(name: str) -> dict[str, int]:
         return dict(sorted(sums.get(name, {}).items()))
 
-    done = of("done")
+    done, ahead, load, room, follow_up, seen = of("done"), of("ahead"), of("load"), of("room"), of("follow_up"), of("seen")
+    tags, texts, referrals = of("patients_by_tag"), of("texts"), of("referrals_lately")
     since: date = ((as_of or now) - LATELY).date()
     return OverviewOut(
         now=now,
         as_of=as_of,
         teams=len(bodies),
-        patients_by_tag=of("patients_by_tag"),
+        patients_by_tag=tags,
         patients_by_life=of("patients_by_life"),
         patients_by_reach=of("patients_by_reach"),
         open_tasks=of("open_tasks"),
@@ -123,12 +154,21 @@ def added_up(bodies: Sequence[Mapping[str, Any]], *, now: datetime, as_of: datet
         calls_made=done.get("call_made", 0),
         answers_received=done.get("answer_received", 0),
         dispensed=done.get("dispensed", 0),
-        follow_up=of("follow_up"),
-        seen=of("seen"),
-        ahead=[of("ahead").get(str(week), 0) for week in range(AHEAD)],
-        texts=of("texts"),
-        shares=_shares(of("seen"), of("follow_up"), of("patients_by_tag"), of("referrals_lately"), of("texts")),
+        follow_up=follow_up,
+        seen=seen,
+        ahead=[ahead.get(str(week), 0) for week in range(AHEAD)],
+        texts=texts,
+        referrals_asked=_asked(referrals),
+        load={kind: [load.get(f"{kind}.{week}", 0) for week in range(LOAD_WEEKS)] for kind in LOAD_KINDS},
+        room=[room.get(str(week), 0) for week in range(LOAD_WEEKS)],
+        shares=_shares(seen, follow_up, tags, referrals, texts),
     )
+
+
+def _asked(stages: Mapping[str, int]) -> dict[str, int]:
+    """Referrals by how they stand: closed on evidence, ended without, still open; those that were taken back count nowhere."""
+    found = {end: sum(stages.get(stage, 0) for stage in ends) for end, ends in ENDS.items()}
+    return {**found, "open": sum(stages.values()) - sum(found.values()) - sum(stages.get(stage, 0) for stage in TAKEN_BACK)}
 
 
 def _shares(
@@ -144,7 +184,7 @@ def _shares(
         covered=_share(seen.get("lately", 0), sum(seen.values())),
         on_time=_share(follow_up.get("on_time", 0), sum(follow_up.get(name, 0) for name in ("on_time", "overdue", "lost"))),
         controlled=_share(tags.get("green", 0), sum(count for tag, count in tags.items() if tag != "none")),
-        closed=_share(sum(referrals.get(stage, 0) for stage in CLOSED_ON_EVIDENCE), asked),
+        closed=_share(sum(referrals.get(stage, 0) for stage in ENDS["evidence"]), asked),
         arrived=_share(texts.get("arrived", 0), told),
     )
 

@@ -46,8 +46,8 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "inbox.read": (*CARE, "clinic", "pharmacy"),  # the page of what places were asked; what is on it takes its own rights
     "changes.read": ("clinic", "pharmacy"),  # of their own requests
     "webhooks.manage": ("clinic", "pharmacy", "administrator"),
-    "stock.read": ("coordinator", "health_manager", "doctor", "pharmacy", "supervisor"),
-    "stock.write": ("coordinator", "pharmacy"),
+    "stock.read": ("coordinator", "health_manager", "doctor", "pharmacy", "supervisor", "administrator"),
+    "stock.write": ("coordinator", "pharmacy", "administrator"),
     "pathways.read": ("coordinator", "approver", "health_manager", "doctor", "supervisor", "auditor"),
     "pathways.draft": ("coordinator",),
     "pathways.approve": ("approver", "coordinator"),  # never of one's own draft

@@ -102,12 +102,13 @@ class Leading:
         if "{rollout_id}" in path:
             return self._rollout(path, method), ""
         if "{draft_id}" in path:
-            wanted = {"approve": "checked", "publish": "approved"}.get(path.rsplit("/", 1)[-1], "")
+            wanted = {"ask-approval": "checked", "approve": "checked", "publish": "approved"}.get(path.rsplit("/", 1)[-1], "")
             fitting = [one for one in known["drafts"] if wanted in ("", one[3])]
             draft, _, etag, _ = pick(fitting or known["drafts"], [NOTHING] * 4)
             return {"draft_id": draft}, etag
         if "{forecast_id}" in path:
-            forecast, name = pick(known["forecasts"], [NOTHING] * 2)
+            under_way = [one for one in known["forecasts"] if one[2] in ("waiting", "running")] if path.endswith("/cancel") else []
+            forecast, name, _ = pick(under_way or known["forecasts"], [NOTHING] * 3)
             return {"forecast_id": forecast, "name": name}, ""
         if "{event_id}" in path:
             patient, event = pick(known["events"], [NOTHING] * 2)

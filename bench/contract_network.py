@@ -212,7 +212,7 @@ class Filled:
                     [one.rollout_id, one.patient_id]
                     for one in await rows(RolloutPatient, RolloutPatient.at, RolloutPatient.status == "left", going)
                 ],
-                "forecasts": [[one.id, one.pathway] for one in await rows(ForecastRow, ForecastRow.at)][:LATEST],
+                "forecasts": [[one.id, one.pathway, one.status] for one in await rows(ForecastRow, ForecastRow.at)][:LATEST],
                 "events": [[one.patient_id, one.event_id] for one in events],
                 "referrals": [one.id for one in await rows(ReferralRow, ReferralRow.asked, ReferralRow.stage.not_in(CLOSED))],
                 "refills": [one.id for one in await rows(RefillRow, RefillRow.asked, RefillRow.stage.not_in(CLOSED))],

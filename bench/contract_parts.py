@@ -16,6 +16,7 @@ from records.forecasts import RUNNER_GONE, Forecasts
 from records.vault import Vault
 
 MADE_FOR_REAL = 40  # one forecast in so many: each takes a process of its own
+UNDER_WAY = 4  # one in so many goes on being made, until somebody stops it
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class CheckedHere(Checker):
     """Checks in this process; a text that differs from another in its last comment only is not checked again."""
 
     known: dict[str, Checked] = field(default_factory=dict)
+
+    async def awake(self) -> None:
+        """It is."""
 
     async def _checked(self, text: str) -> Checked:
         told, _, comment = text.rpartition("\n# ")
@@ -36,7 +40,7 @@ class CheckedHere(Checker):
 
 @dataclass(frozen=True)
 class MadeSeldom(Forecaster):
-    """Makes few of the forecasts that are asked for; whoever makes the others is gone at once."""
+    """Makes few of the forecasts that are asked for; of the others some go on for a while, the rest fail at once."""
 
     most: int = 10**6
     asked: list[str] = field(default_factory=list)
@@ -45,6 +49,8 @@ class MadeSeldom(Forecaster):
         self.asked.append(forecast)
         if len(self.asked) % MADE_FOR_REAL == 1:
             await super().begin(database, vault, forecast)
+            return
+        if len(self.asked) % UNDER_WAY == 0:
             return
         async with database.begin() as session:
             await Forecasts(session).failed(forecast, RUNNER_GONE, at=system_time())

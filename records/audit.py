@@ -16,12 +16,11 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.clock import system_time
 from records.database import Database
@@ -32,6 +31,12 @@ BEGUN = 0  # the status of a change that is about to be made
 WITNESS = "audit.witness"
 AT_A_TIME = 2000
 MOST_SAID = 20
+ENTRIES, SUBJECTS = insert(AuditRow), insert(AuditSubject)
+#: Both inserts in one statement of PostgreSQL, which is a transaction by itself: one round trip in place of four.
+TOGETHER = """
+WITH entry AS (INSERT INTO audit SELECT * FROM json_populate_recordset(NULL::audit, $1))
+INSERT INTO audit_subject SELECT * FROM json_populate_recordset(NULL::audit_subject, $2)
+"""
 KEEPER = "cairn"  # who remembers the ends of the chains
 OVERLAP = timedelta(minutes=10)  # between two rememberings: an entry is committed later than its moment says, and clocks differ
 
@@ -117,35 +122,41 @@ class AuditLog:
         rows, subjects = [], []
         seq, last = self._seq, self._last
         at = max(self.now(), self._at) if self._at is not None else self.now()  # moments of a chain never run back
-        async with self.database.begin() as session:
-            if seq == 0:
-                last = await _newest(session)
-            for entry in entries:
-                seq += 1
-                row: dict[str, Any] = {
-                    "chain": self.chain,
-                    "seq": seq,
-                    "at": at,
-                    "who": entry.who,
-                    "role": entry.role,
-                    "place": entry.place,
-                    "action": entry.action,
-                    "record": _storable(entry.record, 120),
-                    "patients": sorted(set(entry.patients)),
-                    "status": entry.status,
-                    "request": entry.request[:64],
-                    "previous": last,
-                }
-                last = row["hash"] = bound(self.key, row)
-                rows.append(row)
-                about = {patient for patient in entry.about if patient == _storable(patient, 40)}
-                subjects += [
-                    {"patient_id": patient, "chain": self.chain, "seq": seq} for patient in sorted({*row["patients"], *about})
-                ]
-            await session.execute(insert(AuditRow), rows)
-            if subjects:
-                await session.execute(insert(AuditSubject), subjects)
+        if seq == 0:
+            last = await _newest(self.database)
+        for entry in entries:
+            seq += 1
+            row: dict[str, Any] = {
+                "chain": self.chain,
+                "seq": seq,
+                "at": at,
+                "who": entry.who,
+                "role": entry.role,
+                "place": entry.place,
+                "action": entry.action,
+                "record": _storable(entry.record, 120),
+                "patients": sorted(set(entry.patients)),
+                "status": entry.status,
+                "request": entry.request[:64],
+                "previous": last,
+            }
+            last = row["hash"] = bound(self.key, row)
+            rows.append(row)
+            about = {patient for patient in entry.about if patient == _storable(patient, 40)}
+            subjects += [{"patient_id": patient, "chain": self.chain, "seq": seq} for patient in sorted({*row["patients"], *about})]
+        await self._add(rows, subjects)
         self._seq, self._last, self._at = seq, last, at
+
+    async def _add(self, rows: Sequence[dict[str, Any]], subjects: Sequence[dict[str, Any]]) -> None:
+        """All of it or nothing."""
+        if not self.database.is_sqlite:
+            stored = [{**row, "at": row["at"].astimezone(UTC).replace(tzinfo=None).isoformat()} for row in rows]
+            await self.database.at_once(TOGETHER, json.dumps(stored), json.dumps(subjects))
+            return
+        async with self.database.begin() as session:
+            await session.execute(ENTRIES, rows)
+            if subjects:
+                await session.execute(SUBJECTS, subjects)
 
     async def witness(self) -> int:
         """Remember how far every chain has come since that was last done, by whichever process; answers how many chains."""
@@ -175,10 +186,11 @@ def _storable(text: str, longest: int) -> str:
     return text.replace("\x00", "").encode(errors="replace").decode()[:longest]
 
 
-async def _newest(session: AsyncSession) -> str:
+async def _newest(database: Database) -> str:
     """A new chain begins at the newest entry there is."""
     newest = select(AuditRow.hash).order_by(AuditRow.at.desc(), AuditRow.chain.desc(), AuditRow.seq.desc()).limit(1)
-    return (await session.scalars(newest)).first() or ""
+    async with database.reading() as session:
+        return (await session.scalars(newest)).first() or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,12 @@
-"""One clock for the whole installation: the system's time, or a driven time that stands still until it is moved on purpose."""
+"""One clock for the whole installation: the system's time, or a driven time that stands still until it is moved on purpose.
+
+Driven time is asked for in each transaction. That nobody drives it is believed for ``BELIEVED``: only a demonstration that starts
+over the same database changes that, and a process that drives it itself asks each time from then on.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +14,11 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.database import KEPT
 from records.tables import ClockRow
+
+BELIEVED = 5.0  # seconds
+UNDRIVEN_UNTIL, DRIVEN_HERE = "clock: undriven until", "clock: driven here"
 
 
 class TimeRunsForward(ValueError):
@@ -36,8 +45,15 @@ class Clock:
 
     async def read(self, session: AsyncSession) -> tuple[datetime, bool]:
         """The present moment, UTC, and whether time stands until it is moved."""
+        kept = session.info.get(KEPT, {})
+        if time.monotonic() < kept.get(UNDRIVEN_UNTIL, 0.0):
+            return self.system(), False
         anchor = await session.scalar(ANCHOR)
-        return (anchor, True) if anchor is not None else (self.system(), False)
+        if anchor is not None:
+            return anchor, True
+        if not kept.get(DRIVEN_HERE):
+            kept[UNDRIVEN_UNTIL] = time.monotonic() + BELIEVED
+        return self.system(), False
 
     async def now(self, session: AsyncSession) -> datetime:
         """The present moment, UTC."""
@@ -49,6 +65,9 @@ class Clock:
 
     async def drive(self, session: AsyncSession, start: datetime) -> None:
         """Make the clock a driven one that stands at ``start``; one that is driven already stays where it is."""
+        kept = session.info.get(KEPT, {})
+        kept[DRIVEN_HERE] = True  # before it is: another transaction may be looking just now
+        kept.pop(UNDRIVEN_UNTIL, None)
         row = await session.get(ClockRow, 1)
         if row is None:
             session.add(ClockRow(id=1, anchor=start))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,19 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from asyncpg import PostgresError
-from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, event, func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from records import sqlite_in_loop
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+KEPT = "kept"  # in a session's ``info``: a dict of its Database, for what need not be read again each time
 LONGEST_WAIT = 30.0  # seconds for the write lock of SQLite
 LOOKS_EVERY = 0.005
+RESTED = 1.0  # seconds after which a connection of PostgreSQL is asked whether it is still there
+PREPARED = 500  # statements that a connection keeps; beyond them each one costs another round trip
 
 
 class DatabaseNotReady(RuntimeError):
@@ -51,12 +56,19 @@ class Database:
             options["pool_size"] = 5
         else:
             options["pool_size"], options["max_overflow"] = 10, 10
-            options["pool_pre_ping"] = True
             # Names and statuses are skewed. After five executions PostgreSQL would keep one plan for all of them, made for a rare
             # name; over a million patients it answers the commonest one in 250 ms instead of 20.
-            options["connect_args"] = {"server_settings": {"plan_cache_mode": "force_custom_plan"}}
+            settings = {"plan_cache_mode": "force_custom_plan"}
+            options["connect_args"] = {"server_settings": settings, "prepared_statement_cache_size": PREPARED}
         engine = create_async_engine(url, **options)
-        return cls(engine, async_sessionmaker(engine, expire_on_commit=False), asyncio.Lock())
+        if not url.startswith("sqlite"):
+            _ask_those_who_rested(engine)
+        return cls.over(engine)
+
+    @classmethod
+    def over(cls, engine: AsyncEngine) -> Database:
+        """What an engine reaches, of which nothing is known yet."""
+        return cls(engine, async_sessionmaker(engine, expire_on_commit=False, info={KEPT: {}}), asyncio.Lock())
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,13 +92,23 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """One transaction for reading. Raises DatabaseAway."""
+        """For reading only. On PostgreSQL each statement stands alone: it sees what is committed, as it would within a transaction
+        of the level that is used here, without two round trips more. Raises DatabaseAway.
+        """
         with _away_is_said():
             async with self.sessions() as session, session.begin():
-                connection = await _connected(session)
                 if self.is_sqlite:
-                    await connection.exec_driver_sql("BEGIN")
+                    await (await _connected(session)).exec_driver_sql("BEGIN")
+                else:
+                    await _connected(session, isolation_level="AUTOCOMMIT")
                 yield session
+
+    async def at_once(self, statement: str, *given: object) -> None:
+        """One statement of PostgreSQL's that is a transaction by itself, with what stands for $1, $2 ... Raises DatabaseAway."""
+        with _away_is_said():
+            async with self.sessions() as session:
+                connection = await _connected(session, isolation_level="AUTOCOMMIT")
+                await connection.exec_driver_sql(statement, given)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -102,11 +124,33 @@ def _away_is_said() -> Iterator[None]:
         raise
 
 
-async def _connected(session: AsyncSession) -> AsyncConnection:
+async def _connected(session: AsyncSession, **options: Any) -> AsyncConnection:
     try:
-        return await session.connection()
+        return await session.connection(execution_options=options)
     except (OSError, PoolTimeout, PostgresError, DBAPIError) as fault:  # nothing was asked yet: it starts, stops, or is full
         raise DatabaseAway("the database does not answer") from fault
+
+
+def _ask_those_who_rested(engine: AsyncEngine) -> None:
+    """A connection that was used a moment ago is taken as it is; asking each time is three round trips a transaction."""
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def rests(connection: Any, record: Any) -> None:
+        record.info["rests since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def is_taken(connection: Any, record: Any, _: Any) -> None:
+        since = record.info.get("rests since")
+        if since is None:  # it is new
+            return
+        if connection.driver_connection.is_closed():  # the server said good-bye, or died
+            raise InvalidatePoolError
+        if time.monotonic() - since > RESTED:
+            try:
+                dialect.do_ping(connection)
+            except dialect.loaded_dbapi.Error as gone:
+                raise InvalidatePoolError from gone
 
 
 async def take_turns(session: AsyncSession, about: str) -> None:
@@ -137,10 +181,16 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head() -> str:
-    """The newest revision that this code knows."""
+    """The newest revision that this code knows; every migration is read for it, once."""
     newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
     return newest or ""
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
@@ -181,7 +231,6 @@ async def check_ready(database: Database, *, wanted: str | None = None) -> None:
     if found is None:
         raise DatabaseNotReady("The database is empty; set it up with: cairn db upgrade")
     if found != wanted:
-        known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
-        if found in known:
+        if found in _known():
             raise DatabaseNotReady(f"The database is at revision {found}, this Cairn needs {wanted}; run: cairn db upgrade")
         raise DatabaseNotReady(f"The database is at revision {found}, which this older Cairn does not know; install the newer one")

@@ -1,74 +1,128 @@
-"""A care team's day as one list: visits that are expected and tasks that wait, in the order that matters, without opening a record.
+"""A care team's day as one list of people: who is expected, and for whom tasks wait, in the order that matters, no record opened.
 
-Rule 1: the lines are the worklist's own (``records.worklist``); only their order is one: urgent, then red patients, then what is
-        overdue, then what is for this day, then what may be done ahead; within each the worst tag and the earliest day first.
-Rule 2: a page begins behind the last line of the one before, so that it costs what it shows.
+Rule 1: a person is one line; their most pressing job (a visit or a task) gives its place: urgent, then red patients, then what is
+        overdue, then what is for this day; within each the worst tag and the earliest day first.
+Rule 2: what nobody need do before a later day is ``later``: it is listed apart, and is not counted for this day.
+Rule 3: a page begins behind the last line of the one before; the first brings the counts along, from the same reading of the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Date, Select, String, case, func, literal, select, tuple_, union_all
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from records.daylist_statements import ASKED, FINISHED, GROUPS, LATER, PEOPLE, SEEN, Asked, beginning, lines, tasks_of
 from records.pages import BadCursor, Page, behind, cursor, number_in
+from records.patients import Stated
 from records.scope import Scope
-from records.tables import Patient, TaskRow, VisitBooking
-from records.tasks import RED_FIRST, ready
-from records.worklist import ACTIVE, AHEAD
+from records.tables import TaskRow, VisitBooking
+from records.tasks import Brief
+from records.worklist import AHEAD
 
-GROUPS = ("urgent", "red", "overdue", "today", "ahead")
-#: Tasks that somebody who wrote, or sent a reading, waits for.
-ASKED = ("read_answer", "call_about_reading", "urgent_call", "new_number_danger", "ask_about_pause")
+__all__ = ["ASKED", "GROUPS", "LATER", "VISITS", "Counts", "DayList", "Done", "Filter", "First", "Held", "Line", "Tally"]
+
+VISITS = "visits"  # of a list: only people who are expected
 SEES_PATIENTS = ("health_manager", "coordinator")  # whose the visits are
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list: a visit (without ``key``) or a task. ``group``: of ``GROUPS``; ``due``: of a visit its day, or before."""
+    """Somebody for whom something is to be done. ``group``: of ``GROUPS``; ``due``: the earliest day; ``visit``: if expected."""
 
     patient_id: str
-    key: str
     group: str
     due: date
-
-    @property
-    def is_visit(self) -> bool:
-        return not self.key
+    visit: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which lines: of a role (with what ``caller`` has taken), or of these kinds of tasks; all of the team's unless given."""
+    """Which jobs: of a role (with what ``caller`` has taken), or of these kinds of tasks; all of the team's unless given.
+
+    ``only``: one of ``GROUPS``, or ``VISITS``; else all that is for the day.
+    """
 
     role: str = ""
     caller: str = ""
-    kinds: Collection[str] = ()
+    kinds: tuple[str, ...] = ()
+    only: str = ""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What the list holds. Whoever waits for an answer waits, whatever day it is due."""
+        if self.only in GROUPS:
+            return (self.only,)
+        return GROUPS if self.kinds else GROUPS[:LATER]
+
+    @property
+    def asked(self) -> Asked:
+        """By which statement the list is read."""
+        visits = not self.kinds and (not self.role or self.role in SEES_PATIENTS)
+        ranks = tuple(GROUPS.index(group) for group in self.groups)
+        return Asked(bool(self.role), self.kinds, visits, ranks, self.only == VISITS)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Lines of a list by group; ``visits`` among them; ``asked``: of the whole team, who wrote and waits."""
+    """People of a list by group; ``visits``: of them, who is expected; ``asked``: of the whole team, who wrote and waits."""
 
     by_group: dict[str, int] = field(default_factory=dict)
     visits: int = 0
     asked: int = 0
 
     @property
-    def lines(self) -> int:
-        return sum(self.by_group.values())
+    def later(self) -> int:
+        return self.by_group.get(GROUPS[LATER], 0)
+
+    @property
+    def now(self) -> int:
+        """For the day itself."""
+        return sum(self.by_group.values()) - self.later
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much a team has done on a day: patients seen, tasks finished."""
+
+    visits: int
+    tasks: int
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a team has done on a day: patients seen, tasks finished."""
+    """What was done for somebody on a day. ``wrapped``: the person's key, None where they were forgotten."""
 
-    visits: int
-    tasks: int
+    patient: Stated
+    wrapped: bytes | None
+    seen: bool
+    tasks: Sequence[TaskRow]
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The beginning of a list, and what there is of all."""
+
+    page: Page[Line]
+    counts: Counts
+    done: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A line with its rows. ``wrapped``: the person's key, None where they were forgotten; ``pinned``: pathways and their versions;
+    ``tasks``: most pressing first, each with its group.
+    """
+
+    line: Line
+    patient: Stated
+    wrapped: bytes | None
+    pinned: Sequence[tuple[str, str]]
+    tasks: Sequence[tuple[str, Brief]]
 
 
 @dataclass(frozen=True)
@@ -79,43 +133,58 @@ class DayList:
     team: str
     on: date
 
+    async def first(self, chosen: Filter, *, limit: int, since: datetime) -> First:
+        """The first lines and all the counts. ``since``: when the day began."""
+        rows = (
+            await self.session.execute(beginning(chosen.asked), self._given(chosen) | {"limit": limit + 1, "since": since})
+        ).all()
+        one = rows[0]
+        by_group = {group: int(count) for group, count in zip(GROUPS, one[: len(GROUPS)], strict=True) if count}
+        counts = Counts(by_group, int(one.visits or 0), int(one.asked or 0))
+        return First(_page([row for row in rows if row.patient_id is not None], limit), counts, Tally(one.seen, one.finished))
+
     async def page(self, chosen: Filter, *, limit: int, after: str | None = None) -> Page[Line]:
         """Lines in order. Raises BadCursor."""
-        lines = self._lines(chosen).subquery()
-        order = (lines.c.rank, lines.c.tag, lines.c.due, lines.c.patient_id, lines.c.key)
-        query = select(*order).order_by(*order).limit(limit + 1)
-        last = behind(after, 5)
+        given = self._given(chosen) | {"limit": limit + 1}
+        last = behind(after, 4)
         if last is not None:
             try:
-                place = (number_in(last[0]), number_in(last[1]), literal(date.fromisoformat(last[2]), Date()), last[3], last[4])
+                place = {"rank_": number_in(last[0]), "tag_": number_in(last[1]), "due_": date.fromisoformat(last[2])}
             except ValueError:
                 raise BadCursor("this cursor belongs to another list") from None
-            query = query.where(tuple_(*order) > tuple_(*place))
-        found = list(await self.session.execute(query))
-        shown = [Line(row.patient_id, row.key, GROUPS[row.rank], row.due) for row in found[:limit]]
-        if len(found) <= limit:
-            return Page(shown, None)
-        end = found[limit - 1]
-        return Page(shown, cursor(str(end.rank), str(end.tag), end.due.isoformat(), end.patient_id, end.key))
+            given |= place | {"id_": last[3]}
+        asked = lines(chosen.asked, behind_another=last is not None)
+        return _page((await self.session.execute(asked, given)).all(), limit)
 
-    async def counts(self, chosen: Filter) -> Counts:
-        """How many lines there are."""
-        lines = self._lines(chosen).subquery()
-        is_visit = func.sum(case((lines.c.key == "", 1), else_=0))
-        rows = await self.session.execute(select(lines.c.rank, func.count(), is_visit).group_by(lines.c.rank))
-        found = {GROUPS[rank]: (count, int(visits)) for rank, count, visits in rows}
-        waits = self._tasks(Filter(kinds=ASKED)).subquery()
-        asked = await self.session.scalar(select(func.count()).select_from(waits)) or 0
-        by_group = {group: found[group][0] for group in GROUPS if group in found}
-        return Counts(by_group, sum(visits for _, visits in found.values()), asked)
+    async def held(self, scope: Scope, chosen: Filter, lines: Sequence[Line]) -> list[Held]:
+        """The lines with what is to be done for each, in their order, in two queries; whom the caller may not see is left out."""
+        if not lines:
+            return []
+        ids = {"ids": sorted(line.patient_id for line in lines)}
+        people = {one.id: (one, rest) for one, rest in await self._people(scope, ids)}
+        tasks: dict[str, list[tuple[str, Brief]]] = {}
+        for rank, *task in await self.session.execute(tasks_of(chosen.asked), self._given(chosen) | ids):
+            tasks.setdefault(task[0], []).append((GROUPS[rank], Brief(*task)))
+        seen = [(line, *people[line.patient_id]) for line in lines if line.patient_id in people]
+        return [
+            Held(line, patient, wrapped, _pinned(follows), tasks.get(patient.id, ())) for line, patient, (wrapped, follows) in seen
+        ]
 
-    async def done(self, since: datetime) -> Done:
-        """What was done on the day, which began at ``since``: patients of the team seen on it, and its tasks finished."""
-        seen = select(func.count()).where(Patient.care_team_id == self.team, Patient.life == ACTIVE, Patient.last_visit == self.on)
-        finished = select(func.count()).where(
-            TaskRow.care_team_id == self.team, TaskRow.changed >= since, TaskRow.status == "done", TaskRow.closed >= since
-        )
-        return Done(await self.session.scalar(seen) or 0, await self.session.scalar(finished) or 0)
+    async def finished(self, scope: Scope, *, since: datetime, limit: int) -> list[Done]:
+        """Who was seen on the day, and whose tasks were finished in the 24 hours from ``since``: the first ``limit`` of each."""
+        given = {"team": self.team, "on": self.on, "since": since, "until": since + timedelta(days=1), "limit": limit}
+        seen = set(await self.session.scalars(SEEN, given))
+        tasks: dict[str, list[TaskRow]] = {}
+        for task in await self.session.scalars(FINISHED, given):
+            tasks.setdefault(task.patient_id, []).append(task)
+        people = await self._people(scope, {"ids": sorted(seen | tasks.keys())}) if seen or tasks else []
+        return [Done(one, wrapped, one.id in seen, tasks.get(one.id, ())) for one, (wrapped, _) in people]
+
+    async def _people(self, scope: Scope, ids: Mapping[str, Any]) -> list[tuple[Stated, Any]]:
+        """Those whom the caller may see, each with their wrapped key and what they follow."""
+        rows = await self.session.execute(PEOPLE, ids)
+        people = [(Stated(*row), (wrapped, follows)) for wrapped, follows, *row in rows]
+        return [(one, rest) for one, rest in people if scope.covers_team(one.care_team_id)]
 
     async def following(self) -> tuple[date, int] | None:
         """The next day on which somebody is expected, and how many are."""
@@ -123,51 +192,19 @@ class DayList:
         row = (await self.session.execute(booked.group_by(VisitBooking.day).order_by(VisitBooking.day).limit(1))).first()
         return None if row is None else (row[0], row[1])
 
-    def _lines(self, chosen: Filter) -> Any:
-        if chosen.kinds or (chosen.role and chosen.role not in SEES_PATIENTS):
-            return self._tasks(chosen)
-        return union_all(self._visits(), self._tasks(chosen))
-
-    def _visits(self) -> Select[Any]:
-        expected = select(VisitBooking.patient_id).where(VisitBooking.care_team_id == self.team, VisitBooking.day == self.on)
-        due = case((Patient.follow_up_due < self.on, Patient.follow_up_due), else_=literal(self.on, Date()))
-        rank = case((Patient.tag == "red", 1), (Patient.follow_up_due < self.on, 2), else_=3)
-        line = select(
-            Patient.id.label("patient_id"), literal("", String()).label("key"), rank.label("rank"), RED_FIRST.label("tag"),
-            due.label("due"),
-        )  # fmt: skip
-        return line.where(Patient.id.in_(expected), Patient.life == ACTIVE)
-
-    def _tasks(self, chosen: Filter) -> Select[Any]:
-        rank = case(
-            (TaskRow.urgent, 0), (Patient.tag == "red", 1), (TaskRow.due < self.on, 2), (TaskRow.due == self.on, 3), else_=4
-        )
-        line = select(
-            TaskRow.patient_id.label("patient_id"), TaskRow.key.label("key"), rank.label("rank"), RED_FIRST.label("tag"),
-            TaskRow.due.label("due"),
-        )  # fmt: skip
-        query = line.join(Patient, Patient.id == TaskRow.patient_id).where(
-            TaskRow.care_team_id == self.team, TaskRow.status == "open", ready(self.on, ahead=self.on + AHEAD)
-        )
-        if chosen.kinds:
-            query = query.where(TaskRow.kind.in_(sorted(chosen.kinds)))
-        if chosen.role:
-            query = query.where((TaskRow.by == chosen.role) | (TaskRow.claimed_by == chosen.caller))
-        return query
+    def _given(self, chosen: Filter) -> dict[str, Any]:
+        given = {"team": self.team, "on": self.on, "ahead": self.on + AHEAD}
+        return given | ({"role": chosen.role, "caller": chosen.caller} if chosen.role else {})
 
 
-async def rows_of(
-    session: AsyncSession, scope: Scope, lines: Collection[Line]
-) -> tuple[dict[str, Patient], dict[tuple[str, str], TaskRow]]:
-    """The patients and the tasks of these lines that the caller may see, in two queries."""
-    ids = sorted({line.patient_id for line in lines})
-    keys = {(line.patient_id, line.key) for line in lines if not line.is_visit}
-    people = scope.of_teams(select(Patient).where(Patient.id.in_(ids)), Patient.care_team_id)
-    patients = {patient.id: patient for patient in await session.scalars(people)}
-    tasks: dict[tuple[str, str], TaskRow] = {}
-    if keys:
-        # Not by pairs: SQLite reads the whole table for them. A key is somebody else's but rarely, and is left out here.
-        named = TaskRow.patient_id.in_(ids) & TaskRow.key.in_(sorted({key for _, key in keys}))
-        found = await session.scalars(scope.of_teams(select(TaskRow).where(named), TaskRow.care_team_id))
-        tasks = {(task.patient_id, task.key): task for task in found if (task.patient_id, task.key) in keys}
-    return patients, tasks
+def _pinned(written: str | None) -> list[tuple[str, str]]:
+    """``hypertension 5f0c...,diabetes 77ab...`` as pathways with their versions, by name."""
+    return sorted((pathway, version) for one in (written or "").split(",") if one for pathway, version in [one.split(" ")])
+
+
+def _page(rows: Sequence[Any], limit: int) -> Page[Line]:
+    shown = [Line(row.patient_id, GROUPS[row.rank], row.due, bool(row.visit)) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(shown, None)
+    end = rows[limit - 1]
+    return Page(shown, cursor(str(end.rank), str(end.tag), end.due.isoformat(), end.patient_id))

@@ -48,7 +48,9 @@ class EventLog:
         return True
 
     async def untaken(self) -> Sequence[tuple[EventRow, AnyEvent]]:
-        """Events that no step has taken yet, in order."""
+        """Events that no step has taken yet, in order; where the patient's row says that there are none, nothing is asked."""
+        if self.patient.last_event == self.patient.taken_event:
+            return []
         rows = await self.session.scalars(
             select(EventRow)
             .where(EventRow.patient_id == self.patient.id, EventRow.seq > self.patient.taken_event)

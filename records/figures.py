@@ -16,8 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from pathways.engine.state import ENDED
+from records.bookings import working_days
 from records.scope import Scope
-from records.tables import CareTeam, Delivery, Enrolment, EventRow, Figures, Patient, ReferralRow, RefillRow, TaskRow, Traffic
+from records.tables import (
+    CareTeam,
+    Delivery,
+    Enrolment,
+    EventRow,
+    Figures,
+    Patient,
+    ReferralRow,
+    RefillRow,
+    TaskRow,
+    Traffic,
+    WorkAhead,
+)
 
 ACTIVE = "active"
 LATELY = timedelta(days=30)
@@ -30,8 +43,20 @@ SEEN_LATELY = timedelta(days=365)
 AHEAD = 8
 """Weeks ahead in which due follow-ups are counted."""
 
+LOAD_WEEKS = 12
+"""Weeks ahead whose work is counted by the forecast."""
+
+LOAD_KINDS = ("visit", "screening", "call", "task")
+
 CLOSING = timedelta(days=90)
 """How far back referrals are followed to their end."""
+
+#: How a referral ends, as the share of closed loops counts it; any other stage is still open.
+ENDS: Mapping[str, tuple[str, ...]] = {
+    "evidence": ("completed", "sent_back"),
+    "without": ("refused", "nowhere"),
+}
+TAKEN_BACK = ("cancelled", "aborted")
 
 TEXTS = ("due", "handed", "arrived", "unknown", "failed", "lost", "dropped")
 
@@ -72,6 +97,12 @@ def in_week(week: int, today: date) -> ColumnElement[bool]:
     return and_(Patient.follow_up_due >= begins, Patient.follow_up_due < begins + timedelta(weeks=1))
 
 
+def load_in(week: int, today: date, *, until: int | None = None) -> ColumnElement[bool]:
+    """Work that the forecast sees in the week that begins ``week`` weeks from today, or from it to the week ``until``."""
+    begins, last = today + timedelta(weeks=week), today + timedelta(weeks=week if until is None else until)
+    return and_(WorkAhead.day >= begins, WorkAhead.day < last + timedelta(weeks=1))
+
+
 @dataclass(frozen=True)
 class TeamFigures:
     """Makes the figures of every care team, within one transaction.
@@ -80,7 +111,8 @@ class TeamFigures:
     open_tasks (by kind), overdue_tasks (by kind), referrals and refills (by stage), messages (waiting or unknown, by status),
     done (events of the last thirty days, by kind), follow_up (of those in care: on_time, overdue, lost, none), seen (lately,
     long_ago, never), ahead (follow-ups due, by weeks from today), referrals_lately (asked in the last ninety days, by stage), texts
-    (of the last thirty days: due, arrived, handed, unknown, failed, lost, dropped), followers (in care, by ``pathway version``).
+    (of the last thirty days: due, arrived, handed, unknown, failed, lost, dropped), followers (in care, by ``pathway version``),
+    load (work that the forecast sees, by ``kind.week`` from today), room (visits that the team has room for, by weeks from today).
     """
 
     session: AsyncSession
@@ -107,6 +139,7 @@ class TeamFigures:
         await self._add("referrals_lately", lately.where(ReferralRow.asked >= self.now - CLOSING))
         await self._texts()
         await self._add("followers", _followers())
+        await self._load(self.now.date())
         return self._found
 
     async def _follow_ups(self, today: date) -> None:
@@ -118,6 +151,25 @@ class TeamFigures:
         await self._add("follow_up", by({name: follow_up_is(name, today) for name in ("on_time", "overdue", "lost", "none")}))
         await self._add("seen", by({name: seen_is(name, today) for name in ("lately", "long_ago", "never")}))
         await self._add("ahead", by({str(week): in_week(week, today) for week in range(AHEAD)}))
+
+    async def _load(self, today: date) -> None:
+        week = case(*((load_in(week, today), str(week)) for week in range(LOAD_WEEKS)), else_="later")
+        ahead = (WorkAhead.day >= today, WorkAhead.day < today + timedelta(weeks=LOAD_WEEKS))
+        code = WorkAhead.kind + "." + week
+        await self._room(today)
+        await self._add(
+            "load", select(WorkAhead.care_team_id, code, func.count()).where(*ahead).group_by(WorkAhead.care_team_id, code)
+        )
+
+    async def _room(self, today: date) -> None:
+        weeks = [[today + timedelta(weeks=week, days=day) for day in range(7)] for week in range(LOAD_WEEKS)]
+        worked: dict[str, list[int]] = {}
+        for team in await self.session.scalars(select(CareTeam).order_by(CareTeam.id)):
+            at = team.organisation_id
+            if at not in worked:
+                days = await working_days(self.session, at, weeks[0][0], weeks[-1][-1])
+                worked[at] = [len(days.among(week)) for week in weeks]
+            self._found[team.id]["room"] = {str(week): team.capacity * days for week, days in enumerate(worked[at])}
 
     async def _texts(self) -> None:
         columns = [getattr(Traffic, name) for name in TEXTS]
@@ -150,11 +202,14 @@ async def keep(session: AsyncSession, made: Mapping[str, Mapping[str, Mapping[st
     return len(teams)
 
 
+_FOLLOWERS = select(Figures.body["followers"])
+
+
 async def followers(session: AsyncSession, scope: Scope) -> dict[str, dict[str, int]]:
     """By pathway, then by version: how many of the caller's patients in care are on it, as housekeeping counted them last."""
     found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for body in await session.scalars(scope.of_teams(select(Figures.body), Figures.place)):
-        for on_it, count in body.get("followers", {}).items():
+    for on_each in await session.scalars(scope.of_teams(_FOLLOWERS, Figures.place)):
+        for on_it, count in (on_each or {}).items():
             pathway, _, version = on_it.partition(" ")
             found[pathway][version] += count
     return found

@@ -241,6 +241,8 @@ class Forecasts:
     async def left_behind(self, now: datetime) -> list[str]:
         """The ids of those that wait or run while nobody holds their lease at ``now``, the machine's time."""
         unfinished = await self.unfinished()
+        if not unfinished:
+            return []
         names = {lease_name(forecast): forecast for forecast in unfinished}
         held = select(LeaseRow.name).where(LeaseRow.name.in_(sorted(names)), LeaseRow.until > now)
         return sorted(set(unfinished) - {names[name] for name in await self.session.scalars(held)})

@@ -18,10 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from records.pages import BadCursor, Page, behind, cursor, moment_behind, moment_in
 from records.referrals import CLOSED
 from records.refills import OPEN
-from records.tables import CareTeam, Moment, Organisation, Patient, PlaceChange, ReferralRow, RefillRow
+from records.tables import Moment, Organisation, PlaceChange, PlaceFeed, ReferralRow, RefillRow, RequestLimits
 
 R = TypeVar("R", ReferralRow, RefillRow)
 MOST_COUNTED = 100
+MOST_PLACES = 200
 #: By heap, its stages; ``done`` is the rest.
 REFERRALS: Mapping[str, tuple[str, ...]] = {
     "new": ("requested", "received"),
@@ -42,13 +43,12 @@ _RANK = case((ReferralRow.urgency.like("emergency%"), 0), (ReferralRow.urgency.l
 
 
 @dataclass(frozen=True, slots=True)
-class Whence:
-    """Where a patient is looked after. ``timezone``: the patient's; ``phone``: the centre's."""
+class Asked:
+    """A place that is asked. ``reached``: its last change; ``limits``: the edits of its network, None: as shipped."""
 
-    team: str
-    centre: str
-    phone: str
-    timezone: str
+    place: Organisation
+    reached: int
+    limits: int | None
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,6 @@ class Inbox:
         heaps = REFILLS if pharmacy else REFERRALS
         return dict.fromkeys((name for name in heaps if name != "done"), 0) | {heap: n for heap, n in found}
 
-    async def whence(self, patients: Sequence[str]) -> Mapping[str, Whence]:
-        """By patient: the team and the centre that look after them."""
-        query = (
-            select(Patient.id, CareTeam.name, Organisation.name, Organisation.phone, Patient.timezone)
-            .join(CareTeam, CareTeam.id == Patient.care_team_id)
-            .join(Organisation, Organisation.id == CareTeam.organisation_id)
-            .where(Patient.id.in_(sorted(set(patients))))
-        )
-        return {row[0]: Whence(*row[1:]) for row in await self.session.execute(query)}
-
     async def stages(self, request_id: str) -> Sequence[tuple[int, str, datetime]]:
         """The versions of one request: number, stage and moment, the first first."""
         told = select(PlaceChange.version, PlaceChange.stage, PlaceChange.at).where(PlaceChange.request_id == request_id)
@@ -117,18 +107,30 @@ class Inbox:
         few = select(ReferralRow.id).where(*days).limit(MOST_COUNTED).subquery()
         return await self.session.scalar(select(func.count()).select_from(few)) or 0
 
-    async def places(self, seen: frozenset[str] | None, kinds: Sequence[str]) -> Sequence[Organisation]:
+    async def places(self, seen: frozenset[str] | None, kinds: Sequence[str]) -> Sequence[Asked]:
         """Hospitals and pharmacies, in the order in which they are asked."""
-        query = select(Organisation).where(Organisation.kind.in_(kinds))
-        if seen is not None:
-            query = query.where(Organisation.id.in_(sorted(seen)))
-        query = query.order_by(Organisation.kind, Organisation.network_id, Organisation.rank, Organisation.id).limit(200)
-        return list(await self.session.scalars(query))
+        within: dict[str, Any] = {} if seen is None else {"seen": sorted(seen)}
+        rows = await self.session.execute(_places(seen is not None), {"kinds": sorted(kinds), **within})
+        return [Asked(*row) for row in rows]
 
     async def _page(self, query: Select[R], limit: int, key: Callable[[R], tuple[str, ...]]) -> Page[R]:
         found = list(await self.session.scalars(query.limit(limit + 1)))
         shown = found[:limit]
         return Page(shown, cursor(*key(shown[-1])) if len(found) > limit else None)
+
+
+@cache
+def _places(within: bool) -> Select[Organisation, int, int]:
+    """Asked for every page of an inbox, so it is built once."""
+    query = (
+        select(Organisation, func.coalesce(PlaceFeed.n, 0), RequestLimits.version)
+        .outerjoin(PlaceFeed, PlaceFeed.place_id == Organisation.id)
+        .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
+        .where(Organisation.kind.in_(bindparam("kinds", expanding=True)))
+        .order_by(Organisation.kind, Organisation.network_id, Organisation.rank, Organisation.id)
+        .limit(MOST_PLACES)
+    )
+    return query.where(Organisation.id.in_(bindparam("seen", expanding=True))) if within else query
 
 
 @cache

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.number_marks import NumberMarks
 from records.patients import Held, Patients
-from records.tables import NumberChange, NumberMark
+from records.tables import NumberChange, NumberMark, Patient
 from records.vault import PersonVault, Vault
 
 Who = Literal["patient", "carer"]
@@ -24,6 +24,14 @@ WHO: tuple[Who, ...] = ("patient", "carer")
 OPEN_FOR = timedelta(days=7)
 MOST_TRIES = 3
 PURPOSE = "number_change"
+_KNOWN = (
+    select(NumberMark.who, NumberChange)
+    .select_from(Patient)
+    .outerjoin(NumberMark, NumberMark.patient_id == Patient.id)
+    .outerjoin(NumberChange, NumberChange.patient_id == Patient.id)
+    .where(Patient.id == bindparam("patient"))
+    .order_by(NumberChange.who)
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,12 @@ class NumberChanges:
         query = select(NumberChange).where(NumberChange.patient_id == patient_id).order_by(NumberChange.who)
         rows = await self.session.scalars(query.execution_options(populate_existing=True))
         return {who: row for row in rows for who in WHO if row.who == who}
+
+    async def known(self, patient_id: str) -> tuple[frozenset[str], dict[Who, NumberChange]]:
+        """Whose number a channel does not reach, and those that wait: what is shown beside the numbers, in one question."""
+        rows = (await self.session.execute(_KNOWN, {"patient": patient_id})).all()
+        marked = frozenset(marked for marked, _ in rows if marked is not None)
+        return marked, {who: change for _, change in rows if change is not None for who in WHO if change.who == who}
 
     async def on(self, phone: str) -> list[str]:
         """The patients for whom this number was given."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnExpressionArgument, func, literal, select, tuple_, update
+from sqlalchemy import Integer, Select, bindparam, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.state import ENDED
@@ -57,22 +58,20 @@ class PublishedPathways:
 
     async def all_current(self) -> list[Version]:
         """The current version of each pathway, by name."""
-        return await self._found(PathwayVersion.current)
+        return await self._found(_ALL_CURRENT)
 
     async def current(self, pathway: str) -> Version | None:
         """What new enrolments follow."""
-        found = await self._found(PathwayVersion.pathway == pathway, PathwayVersion.current)
+        found = await self._found(_CURRENT, pathway=pathway)
         return found[0] if found else None
 
     async def versions(self, pathway: str, *, limit: int, after: str | None = None) -> Page[Version]:
         """Every version of a pathway, newest first. Raises BadCursor."""
         place = tuple_(PathwayVersion.published, PathwayVersion.version)
-        query = _WITHOUT_TEXT.where(PathwayVersion.pathway == pathway)
-        query = query.order_by(PathwayVersion.published.desc(), PathwayVersion.version.desc()).limit(limit + 1)
-        last = moment_behind(after)
+        query, last = _NEWEST_FIRST, moment_behind(after)
         if last is not None:
             query = query.where(place < tuple_(literal(last[0], Moment()), literal(last[1])))
-        found = [Version(*row) for row in await self.session.execute(query)]
+        found = await self._found(query, pathway=pathway, limit=limit + 1)
         shown = found[:limit]
         return Page(shown, cursor(shown[-1].published.isoformat(), shown[-1].version) if len(found) > limit else None)
 
@@ -138,7 +137,7 @@ class PublishedPathways:
             row.retired = at
             await self.session.flush()
             Deeds(self.session).add(pathway, "retired", by=by, at=at, version=version, why=why)
-        return (await self._found(PathwayVersion.version == version))[0]
+        return (await self._found(_ONE, version=version))[0]
 
     async def followers(self, pathway: str, version: str) -> int:
         """How many patients in care are on this version."""
@@ -171,11 +170,10 @@ class PublishedPathways:
         await self.session.execute(of_pathway.where(PathwayVersion.current).values(current=False))
         await self.session.execute(of_pathway.where(PathwayVersion.version == version).values(current=True))
         await self.session.refresh(row)
-        return (await self._found(PathwayVersion.version == version))[0]
+        return (await self._found(_ONE, version=version))[0]
 
-    async def _found(self, *where: ColumnExpressionArgument[bool]) -> list[Version]:
-        rows = await self.session.execute(_WITHOUT_TEXT.where(*where).order_by(PathwayVersion.pathway))
-        return [Version(*row) for row in rows]
+    async def _found(self, query: Select[*tuple[Any, ...]], **given: object) -> list[Version]:
+        return [Version(*row) for row in await self.session.execute(query, given)]
 
 
 _WITHOUT_TEXT = select(
@@ -187,4 +185,12 @@ _WITHOUT_TEXT = select(
     PathwayVersion.approved_by,
     PathwayVersion.why,
     PathwayVersion.retired,
+)
+_ALL_CURRENT = _WITHOUT_TEXT.where(PathwayVersion.current).order_by(PathwayVersion.pathway)
+_CURRENT = _WITHOUT_TEXT.where(PathwayVersion.pathway == bindparam("pathway"), PathwayVersion.current)
+_ONE = _WITHOUT_TEXT.where(PathwayVersion.version == bindparam("version"))
+_NEWEST_FIRST = (
+    _WITHOUT_TEXT.where(PathwayVersion.pathway == bindparam("pathway"))
+    .order_by(PathwayVersion.published.desc(), PathwayVersion.version.desc())
+    .limit(bindparam("limit", type_=Integer))
 )

@@ -7,13 +7,14 @@ Rule 2: the same person sent twice is one patient: identifiers are compared by k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from records.number_marks import NumberMarks
 from records.scope import Scope
@@ -69,6 +70,35 @@ class Profile:
         """
         chinese = language.startswith("zh") and all("\u4e00" <= letter <= "\u9fff" for letter in self.family or "-")
         return self.family + TITLES[self.sex] if chinese and self.sex in TITLES else self.given
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Of a patient's row, what a list shows; the sealed state, which is most of it, stays where it is."""
+
+    id: str
+    care_team_id: str
+    language: str
+    timezone: str
+    sealed: bytes
+    life: str
+    reach: str
+    tag: str | None
+    next_due: datetime | None
+    follow_up_due: date | None
+    last_visit: date | None
+
+    @classmethod
+    def columns(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        """What it is read from, in its order."""
+        return tuple(getattr(Patient, one.name) for one in fields(cls))
+
+
+@dataclass(frozen=True, slots=True)
+class Stated(Outline):
+    """An outline with the sealed state."""
+
+    state: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +252,6 @@ class Patients:
         return (await self.session.scalar(select(func.count()).select_from(Patient))) or 0
 
 
-def profile_in(patient: Patient, person: PersonVault) -> Profile:
+def profile_in(patient: Patient | Outline, person: PersonVault) -> Profile:
     """Who the patient is, opened with their own key."""
     return Profile.from_json(person.open(PROFILE, patient.sealed))

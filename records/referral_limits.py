@@ -6,18 +6,24 @@ Rule 2: a change reaches the referrals that are open: their patients are looked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from pathways.engine.limits import Limits
 from pathways.language.limits import read_limits, shipped_limits
 from records.referrals import OPEN
 from records.tables import Organisation, Patient, ReferralRow, RequestLimits
+
+_EDITS = (
+    select(Organisation.id, Organisation.network_id, RequestLimits.version)
+    .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
+    .where(Organisation.id.in_(bindparam("places", expanding=True)))
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,12 @@ class NetworkLimits:
         """The limits that hold in the network."""
         row = await self.row(network)
         return limits_in(row.body if row is not None else {})
+
+    async def edits(self, places: Iterable[str]) -> dict[str, tuple[str, int | None]]:
+        """By place: its network, and the edits of its limits; None where the shipped ones hold."""
+        wanted = sorted(set(places))
+        rows = (await self.session.execute(_EDITS, {"places": wanted})).all() if wanted else []
+        return {place: (network, edits) for place, network, edits in rows}
 
     async def write(self, network: str, body: Mapping[str, Any], *, by: str, at: datetime) -> RequestLimits:
         """Replace what the network wrote down, and have its open referrals looked at. Raises BadLimits."""

@@ -8,12 +8,13 @@ Rule 2: every edit counts the version up; who edits holds the task's row, so tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import case, literal, or_, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from records.pages import BadCursor, Page, behind, cursor
 from records.scope import Scope
@@ -38,6 +39,29 @@ class Wanted:
     claimed_by: str | None = None
     due_before: date | None = None
     due_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Of a task's row, what the day's list shows."""
+
+    patient_id: str
+    key: str
+    kind: str
+    by: str
+    pathway: str
+    service: str
+    about: str | None
+    urgent: bool
+    due: date
+    claimed_by: str | None
+    postponed_to: date | None
+    sealed: bytes | None
+
+    @classmethod
+    def columns(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        """What it is read from, in its order."""
+        return tuple(getattr(TaskRow, one.name) for one in fields(cls))
 
 
 @dataclass(frozen=True)
@@ -124,7 +148,7 @@ def not_needed(task: TaskRow, why: str, *, at: datetime) -> None:
     edited(task, at=at)
 
 
-def sealed_in(task: TaskRow, person: PersonVault) -> dict[str, Any]:
+def sealed_in(task: TaskRow | Brief, person: PersonVault) -> dict[str, Any]:
     """What is sealed of a task. ``collects``: names of readings; ``history``: what people did with it, oldest first."""
     kept: dict[str, Any] = {} if task.sealed is None else person.open(_place(task), task.sealed)
     return {"collects": kept.get("collects", []), "history": kept.get("history", [])}
@@ -137,5 +161,5 @@ def note(task: TaskRow, person: PersonVault, **what: str | None) -> None:
     task.sealed = person.seal(_place(task), kept)
 
 
-def _place(task: TaskRow) -> str:
+def _place(task: TaskRow | Brief) -> str:
     return f"task/{task.key}"

@@ -5,11 +5,12 @@ Rule: what it costs is the team's work; no query here reads beyond the team's ow
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Generic, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.scope import Scope
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 ACTIVE = "active"
 AHEAD = timedelta(days=7)  # a task is on the list so long before it is due
+
+_NAMES = select(CareTeam.id, CareTeam.name).where(CareTeam.id.in_(bindparam("teams", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ class Worklist:
         """The teams whose work the caller may see, by id; the first ``limit`` where asked."""
         query = scope.of_teams(select(CareTeam), CareTeam.id).order_by(CareTeam.id)
         return list(await self.session.scalars(query if limit is None else query.limit(limit)))
+
+    async def names(self, teams: Iterable[str]) -> dict[str, str]:
+        """What these teams are called, by id."""
+        wanted = sorted(set(teams))
+        rows = (await self.session.execute(_NAMES, {"teams": wanted})).all() if wanted else []
+        return {team: name for team, name in rows}
 
     async def _first(self, query: Select[T], limit: int) -> First[T]:
         found = list(await self.session.scalars(query.limit(limit + 1)))

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from postgres import NoPostgres, Postgres, serving
 from spine.supervisor import Breeder, breeding
 
@@ -20,6 +21,9 @@ from tests.kept import KeptEngine
 from tests.lanes import in_lanes
 
 _numbers = count(1)
+
+settings.register_profile("the same", derandomize=True, database=None)  # what fails for one fails for everybody, and only then
+settings.load_profile("the same")
 
 gc.disable()  # until everything is imported: none of it ever goes, and to look through it again and again took a tenth of a run
 

@@ -6,10 +6,9 @@ Rule 2: a test that listens to a kept engine stops listening at its end.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -38,7 +37,7 @@ class KeptEngine:
             event.listen(self._opened.engine.sync_engine, "do_connect", self._point)
         self._opened.engine.sync_engine.url = made = make_url(url)
         self._name = made.database or ""
-        return replace(self._opened, turn=asyncio.Lock())
+        return Database.over(self._opened.engine)
 
     def _point(self, _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
         """Just before a connection is made: by name on PostgreSQL, by file on SQLite."""

@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 #: Seconds by the beginning of a file's path, the most telling first. Only how they compare matters.
 LONG = {
-    "tests/spine/test_kill.py": 110,
-    "tests/spine/test_rollout_under_fire.py": 35,
-    "tests/spine/test_faults.py": 40,
-    "tests/spine/test_storm.py": 35,
+    "tests/spine/test_kill.py": 60,
+    "tests/spine/test_rollout_under_fire.py": 25,
+    "tests/spine/test_faults.py": 25,
+    "tests/spine/test_storm.py": 32,
     "tests/spine/": 20,
     "tests/api/test_contract.py": 60,
     "tests/records/test_query_plans.py": 60,
-    "tests/workers/test_stop.py": 60,
+    "tests/workers/test_stop.py": 35,
     "tests/api/test_attacks_odd_values.py": 35,
     "tests/api/test_matrix.py": 16,
     "tests/api/test_many_clients.py": 16,
@@ -29,7 +29,9 @@ LONG = {
     "tests/workers/test_twilio_beside.py": 10,
     "tests/workers/test_access_commands.py": 10,
     "tests/clients/": 10,
-    "tests/console/test_console_attacks.py": 40,
+    "tests/console/test_days_": 50,
+    "tests/console/test_console_pathways.py": 40,
+    "tests/console/test_console_patients.py": 25,
     "tests/console/": 15,
 }
 

@@ -17,6 +17,7 @@ from activities.doubts import Doubts
 from activities.events import Events
 from activities.housekeeping import Lately
 from activities.integrity import Integrity
+from activities.looking_ahead import LookingAhead
 from activities.messages import MessageActivities
 from activities.prices import Prices
 from activities.rollouts import RolloutDoor
@@ -30,6 +31,7 @@ from records.figures import TeamFigures, keep
 from records.hooks import HookCards
 from records.lease import Lease
 from records.rollouts import Rollouts
+from records.rosters import Rosters
 from records.smart import forget_used
 from records.tables import ApiKey, Idempotency, JobRow
 from records.usage import UsageCounts
@@ -55,6 +57,7 @@ EVERY = {
     "closures": timedelta(minutes=1),
     "alerts": timedelta(minutes=1),
     "messages": timedelta(minutes=5),
+    "ahead": timedelta(minutes=1),
     "figures": timedelta(minutes=5),
     "usage": timedelta(hours=1),
     "expire": timedelta(hours=1),
@@ -148,9 +151,15 @@ class Chores:
         settings = self.parts.settings
         return Alerting(self.parts.database, self.parts.seeing, settings.alert_webhook, settings.alert_secret)
 
+    async def ahead(self) -> str:
+        """Work out what patients will bring in the weeks ahead: of those who took a step, or were looked at two weeks ago."""
+        looking = LookingAhead(self.parts.database, self.parts.vault, self.parts.plans, self.parts.clock)
+        return f"looked at {await looking.catch_up()}"
+
     async def figures(self) -> str:
         """Write where those stand whose last step did not, and count by care team."""
         await Standing(self.parts.database, self.parts.vault, self.parts.plans, self.parts.clock).catch_up()
+        await self.ahead()
         async with self.parts.database.reading() as session:
             now = await self.parts.clock.now(session)
             made = await TeamFigures(session, now).make()
@@ -166,7 +175,7 @@ class Chores:
         return f"texts {texts}, prices {told}"
 
     async def expire(self) -> str:
-        """Let a person read what a shared phone did not tell us the owner of.
+        """Let a person read what a shared phone did not tell us the owner of; delete lists of people that were sent a week ago.
 
         Forget used idempotency keys and assertions, and the tokens of those who signed in long ago; API keys stay, to be accounted
         for.
@@ -178,6 +187,7 @@ class Chores:
             over = ApiKey.account_id.is_not(None) & (ApiKey.expires < now - KEPT_SESSIONS)
             await session.execute(delete(ApiKey).where(over))
             await forget_used(session, now)
+            await Rosters(session, self.parts.vault).forget(await self.parts.clock.now(session))
             await HookCards(session).forget(await self.parts.clock.now(session))
         return "done"
 

@@ -151,6 +151,8 @@ async def serving_api(app: FastAPI, settings: Settings) -> AsyncIterator[Callabl
             parts.watch.stop()  # nobody who watches a worklist is waited for
         server.should_exit = True
         await serving
+        if parts is not None:
+            await parts.checker.end()
 
 
 class _QuietServer(uvicorn.Server):

@@ -18,7 +18,7 @@ NOT_HELD = frozenset({"scheduled", "canceled", "failed", "undelivered"})
 
 
 class Phones(Protocol):
-    """What phones hold, and texting us from them. The ``sid`` of what is held counts up, in hexadecimal after two letters."""
+    """What phones hold, and texting us from them. ``sid`` counts up over both, in hexadecimal after two letters."""
 
     async def messages(self, to: str | None = None, *, after: int = 0) -> list[AcceptedSms]:
         """What phones got after number ``after``, all of them or ``to`` (E.164), in order."""

@@ -30,6 +30,8 @@ create index if not exists accepted_by_number on accepted (to_);
 create table if not exists replies (
     n integer primary key autoincrement, from_ text not null, text text not null, at text not null);
 """
+#: Texts and replies are counted together: where the clock stands, their numbers alone say which came first.
+_NEXT = "(select 1 + max(coalesce((select max(n) from accepted), 0), coalesce((select max(n) from replies), 0)))"
 
 _T = TypeVar("_T")
 
@@ -103,7 +105,7 @@ class SandboxChannel:
         """Record ``sms`` as one more text on that phone. Raises only what the hooks raise."""
         await self._before_accept(sms)
         row = (sms.attempt, sms.key, sms.to, sms.text, _stored(await self._now()))
-        n = await self._write("insert into accepted (attempt, key, to_, text, at) values (?, ?, ?, ?, ?)", row)
+        n = await self._write(f"insert into accepted (n, attempt, key, to_, text, at) values ({_NEXT}, ?, ?, ?, ?, ?)", row)
         await self._after_accept(sms)
         return Receipt(provider_id=_sid("SM", n), status="delivered", segments=segments(sms.text).count)
 
@@ -136,7 +138,8 @@ class SandboxChannel:
 
     async def reply(self, from_: str, text: str) -> InboundSms:
         """A phone texts us: store it, then tell ``on_inbound``. What that raises, this raises; the record stays."""
-        n = await self._write("insert into replies (from_, text, at) values (?, ?, ?)", (from_, text, _stored(await self._now())))
+        row = (from_, text, _stored(await self._now()))
+        n = await self._write(f"insert into replies (n, from_, text, at) values ({_NEXT}, ?, ?, ?)", row)
         inbound = InboundSms(provider_id=_sid("RE", n), from_=from_, to=self.our_number, text=text)
         await self._on_inbound(inbound)
         return inbound

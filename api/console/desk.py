@@ -16,7 +16,8 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.console.forms import Form, csrf_token, is_ours, read_form
-from api.console.languages import translations
+from api.console.languages import area_of, translations
+from api.console.refusals import told
 from api.console.render import Reader, html
 from api.depends import Allowed, caller_of, parts_of
 from api.parts import ApiParts
@@ -102,12 +103,12 @@ class Desk:
 
     def say(self, text: str) -> str:
         """A text of ours in the reader's language."""
-        return translations(self.language).gettext(text)
+        return translations(self.language, area_of(self.request.url.path.removeprefix("/") + "/")).gettext(text)
 
     def refused(self, problem: Problem) -> Form:
-        """The form with what was wrong, said in the reader's language where that is a text of ours."""
+        """The form with what was wrong, in the reader's language where it is known there."""
         form = self.form.refused(problem)
-        return Form(form.values, {name: self.say(what) for name, what in form.faults.items()})
+        return Form(form.values, {name: told(what, self.language) for name, what in form.faults.items()})
 
     def pages(self) -> list[Page]:
         """What the caller may open, each address once."""

@@ -7,6 +7,8 @@ Rule 2: a form that is sent twice happens once: it carries a key of its own (``o
 from __future__ import annotations
 
 import hmac
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -43,6 +45,7 @@ class Form:
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def text(self, name: str, default: str = "") -> str:
         """The field without the space around it."""
@@ -70,9 +73,12 @@ class Form:
         """A number, with a point or a comma; None where it is empty. Raises Problem 422."""
         written = self.text(name).replace(",", ".")
         try:
-            return float(written) if written else None
+            number = float(written) if written else None
         except ValueError:
-            raise wrong(name, "This is not a number.") from None
+            number = math.nan
+        if number is not None and not math.isfinite(number):  # Python reads "nan" and "1e999", too
+            raise wrong(name, "This is not a number.")
+        return number
 
     @property
     def once(self) -> str:
@@ -83,7 +89,8 @@ class Form:
     def fingerprint(self) -> str:
         """Of all that it says: the same key with another form is a mistake."""
         said = sorted((name, values) for name, values in self.values.items() if name not in OWN)
-        return sha256(repr(said).encode()).hexdigest()
+        sent = sorted((name, sha256(content).hexdigest()) for name, content in self.files.items())
+        return sha256(repr((said, sent) if sent else said).encode()).hexdigest()
 
     def refused(self, problem: Problem) -> Form:
         """The same form with what was wrong."""
@@ -115,11 +122,34 @@ def made(model: type[M], **fields: Any) -> M:
 async def read_form(request: Request) -> Form:
     """What was sent. Raises Problem 422."""
     body = await request.body()
+    kind, _, boundary = request.headers.get("content-type", "").partition("boundary=")
+    if kind.lower().startswith("multipart/form-data") and boundary:
+        return _with_files(body, boundary.strip('"').encode())
     try:
         fields = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise Problem(422, f"A form has at most {MOST_FIELDS} fields.") from None
     return Form({name: tuple(value.replace("\x00", "") for value in values) for name, values in fields.items()})
+
+
+def _with_files(body: bytes, boundary: bytes) -> Form:
+    """A form that brings files. Raises Problem 422."""
+    values: dict[str, tuple[str, ...]] = {}
+    files: dict[str, bytes] = {}
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary)[1:-1]
+    if len(parts) > MOST_FIELDS:
+        raise Problem(422, f"A form has at most {MOST_FIELDS} fields.")
+    for part in parts:
+        head, _, content = part.partition(b"\r\n\r\n")
+        said = head.decode("utf-8", errors="replace")
+        name = re.search(r'[;\s]name="([^"\r\n]{1,100})"', said)
+        if name is None:
+            continue
+        if re.search(r'[;\s]filename="', said):  # what it is called on their machine is nobody's business
+            files[name.group(1)] = content
+        else:
+            values[name.group(1)] = (*values.get(name.group(1), ()), content.decode("utf-8", errors="replace").replace("\x00", ""))
+    return Form(values, files=files)
 
 
 def is_ours(request: Request, form: Form, session_key: str) -> bool:

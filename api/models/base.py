@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -21,10 +22,14 @@ from pydantic import (
 from pathways.engine.events import Value
 
 
-class Model(BaseModel):
-    """Frozen and closed."""
+class Shown(BaseModel):
+    """Frozen and closed: what is only ever told. It is made of what we keep, so nobody looks through it again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(Shown):
+    """What may come in as well."""
 
     @model_validator(mode="before")
     @classmethod
@@ -39,7 +44,7 @@ def example(**shown: Any) -> dict[str, Any]:
     return {"examples": [shown]}
 
 
-def page_of(shown: type[Model], **beside: Any) -> dict[str, Any]:
+def page_of(shown: type[Shown], **beside: Any) -> dict[str, Any]:
     """The example of a list: one item, by the item's own example."""
     extra = shown.model_config.get("json_schema_extra")
     items = extra.get("examples", []) if isinstance(extra, dict) else []
@@ -47,16 +52,16 @@ def page_of(shown: type[Model], **beside: Any) -> dict[str, Any]:
 
 
 def _holds_nul(data: Any) -> bool:
-    waiting = [data]  # no recursion: a document may be nested deeper than the stack is
+    waiting: list[Iterable[Any]] = [(data,)]  # no recursion: a document may be nested deeper than the stack is
     while waiting:
-        part = waiting.pop()
-        if isinstance(part, str):
-            if "\x00" in part:
-                return True
-        elif isinstance(part, dict):
-            waiting += [*part, *part.values()]
-        elif isinstance(part, list):
-            waiting += part
+        for part in waiting.pop():
+            if isinstance(part, str):
+                if "\x00" in part:
+                    return True
+            elif isinstance(part, dict):
+                waiting += (part, part.values())
+            elif isinstance(part, list):
+                waiting.append(part)
     return False
 
 
@@ -120,7 +125,7 @@ class Happened(Model, json_schema_extra=example(at="2025-03-03T09:00:00+08:00"))
     id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
-class Moved(Model, json_schema_extra=example(**_MOVED)):
+class Moved(Shown, json_schema_extra=example(**_MOVED)):
     """How the patient stands after an event. A hospital, clinic or pharmacy is told neither ``tag`` nor ``next_due``."""
 
     id: str
@@ -130,7 +135,7 @@ class Moved(Model, json_schema_extra=example(**_MOVED)):
     next_due: Moment | None
 
 
-class Written(Model, json_schema_extra=example(event_id="visit/5f2c9a", acted_on=True, patient=_MOVED)):
+class Written(Shown, json_schema_extra=example(event_id="visit/5f2c9a", acted_on=True, patient=_MOVED)):
     """An event was stored. ``acted_on`` False: Temporal is away or slow; it is acted on later, nothing is lost.
 
     ``event_id`` is empty where the same had been told before and nothing was stored.
@@ -141,7 +146,7 @@ class Written(Model, json_schema_extra=example(event_id="visit/5f2c9a", acted_on
     patient: Moved
 
 
-class ReadingAsked(Model):
+class ReadingAsked(Shown):
     """Something to be measured or asked. ``kind``: number, choices, yes_no, list."""
 
     name: str
@@ -151,7 +156,7 @@ class ReadingAsked(Model):
     label: str
 
 
-class PersonBrief(Model):
+class PersonBrief(Shown):
     """Who a task is about. ``name`` is None for a person who was forgotten."""
 
     id: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from api.models.base import Model, Moment, example, page_of
+from api.models.base import Moment, Shown, example, page_of
 
 
-class Shares(Model):
+class Shares(Shown):
     """Shares from 0 to 1; None where there is nobody to share.
 
     ``covered``: of those in care, seen at a visit within a year. ``on_time``: of those in care with a follow-up, none overdue.
@@ -42,17 +42,23 @@ _NUMBERS = {
     "follow_up": {"on_time": 170, "overdue": 10, "lost": 3},
     "seen": {"lately": 181, "long_ago": 1, "never": 1},
     "ahead": [12, 20, 18, 22, 17, 19, 15, 21],
+    "referrals_asked": {"evidence": 4, "without": 0, "open": 1},
+    "load": {"visit": [14, 20, 18, 22, 17, 19, 15, 21, 18, 16, 20, 19], "call": [2] + [1] * 11},
+    "room": [100] * 12,
     "texts": {"due": 120, "handed": 118, "arrived": 110, "lost": 3, "failed": 1},
     "shares": {"covered": 0.99, "on_time": 0.93, "controlled": 0.87, "closed": 0.8, "arrived": 0.97},
 }
 
 
-class OverviewOut(Model, json_schema_extra=example(**_NUMBERS)):
+class OverviewOut(Shown, json_schema_extra=example(**_NUMBERS)):
     """Counts over the caller's teams; tag and reach of patients in care; ``messages``: those that wait or are in doubt.
 
     ``as_of``: when the oldest of them was counted, None where nothing has been counted yet. What was done is of the thirty days
     up to then, from ``since`` on. ``follow_up``: on_time, overdue, lost (by more than sixty days), none; ``ahead``: follow-ups due
-    in each of the eight weeks from ``as_of``; ``texts``: of the last thirty days.
+    in each of the eight weeks from ``as_of``; ``texts``: of the last thirty days. ``referrals_asked``: of the last ninety days, as
+    they stand: evidence (closed on it), without (ended otherwise), open. ``load``: what the engine's forecast sees in each of the
+    twelve weeks from ``as_of`` if all goes to plan: visits, screenings, calls, tasks, by kind; one a day for a person and kind.
+    ``room``: visits that the teams have room for in each of those weeks, holidays and closures left out.
     """
 
     now: Moment
@@ -75,10 +81,13 @@ class OverviewOut(Model, json_schema_extra=example(**_NUMBERS)):
     seen: dict[str, int]
     ahead: list[int]
     texts: dict[str, int]
+    referrals_asked: dict[str, int]
+    load: dict[str, list[int]]
+    room: list[int]
     shares: Shares
 
 
-class TeamNumbersOut(Model, json_schema_extra=example(team="team-1", name="Team 1", numbers=_NUMBERS)):
+class TeamNumbersOut(Shown, json_schema_extra=example(team="team-1", name="Team 1", numbers=_NUMBERS)):
     """One care team's."""
 
     team: str
@@ -86,7 +95,7 @@ class TeamNumbersOut(Model, json_schema_extra=example(team="team-1", name="Team 
     numbers: OverviewOut
 
 
-class TeamNumbersPage(Model, json_schema_extra=page_of(TeamNumbersOut)):
+class TeamNumbersPage(Shown, json_schema_extra=page_of(TeamNumbersOut)):
     """Care teams by id."""
 
     items: list[TeamNumbersOut]
@@ -94,7 +103,7 @@ class TeamNumbersPage(Model, json_schema_extra=page_of(TeamNumbersOut)):
 
 
 class CountedOut(
-    Model,
+    Shown,
     json_schema_extra=example(
         patient="4be1a7",
         name="王秀英",
@@ -118,7 +127,7 @@ class CountedOut(
     reach: str
 
 
-class CountedPage(Model, json_schema_extra=page_of(CountedOut)):
+class CountedPage(Shown, json_schema_extra=page_of(CountedOut)):
     """A page of them."""
 
     items: list[CountedOut]

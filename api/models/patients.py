@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.models.base import AMoment, Happened, Model, Moment, Moved, Name, ReadingsIn, Words, example
+from api.models.base import AMoment, Happened, Model, Moment, Moved, Name, ReadingsIn, Shown, Words, example
 
 _ZHANG = {
     "id": "9f0c1d2e",
@@ -49,7 +49,7 @@ _REFERRAL = {"key": "referral/hypertension#1", "urgency": "emergency", "stage": 
 _MATCH = {"pathway": "hypertension", "matched": True, "why": "age 66, hypertension in conditions"}
 
 
-class PatientOut(Model, json_schema_extra=example(**_ZHANG)):
+class PatientOut(Shown, json_schema_extra=example(**_ZHANG)):
     """One patient as a list shows them. ``visit_day``: the booked day of the next visit."""
 
     id: str
@@ -68,14 +68,14 @@ class PatientOut(Model, json_schema_extra=example(**_ZHANG)):
     visit_day: date | None
 
 
-class PatientPage(Model, json_schema_extra=example(items=[_ZHANG], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
+class PatientPage(Shown, json_schema_extra=example(items=[_ZHANG], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
     """``next``: give it as ``after`` for the next page."""
 
     items: list[PatientOut]
     next: str | None
 
 
-class ServiceOut(Model, json_schema_extra=example(**_SERVICE)):
+class ServiceOut(Shown, json_schema_extra=example(**_SERVICE)):
     """When a service is due. ``day``: the day the patient is expected."""
 
     pathway: str
@@ -86,7 +86,7 @@ class ServiceOut(Model, json_schema_extra=example(**_SERVICE)):
     last: date | None
 
 
-class SupplyOut(Model, json_schema_extra=example(**_SUPPLY)):
+class SupplyOut(Shown, json_schema_extra=example(**_SUPPLY)):
     """Medicine at home. ``ends``: the last day with medicine. ``stage``: of the open refill request, ``held`` where the checks of
     medicines hold it, or empty. ``instead_of``: the medicine in whose place a doctor approved this one.
     """
@@ -97,7 +97,7 @@ class SupplyOut(Model, json_schema_extra=example(**_SUPPLY)):
     instead_of: str | None
 
 
-class AdherenceOut(Model, json_schema_extra=example(**_KEPT)):
+class AdherenceOut(Shown, json_schema_extra=example(**_KEPT)):
     """On how many days of at most a year the medicine, or any of the class, was at hand. ``adherent``: None with fewer than two
     fills or ninety-one days."""
 
@@ -112,7 +112,7 @@ class AdherenceOut(Model, json_schema_extra=example(**_KEPT)):
     adherent: bool | None
 
 
-class OpenReferral(Model, json_schema_extra=example(**_REFERRAL)):
+class OpenReferral(Shown, json_schema_extra=example(**_REFERRAL)):
     """A referral that is not closed."""
 
     key: str
@@ -121,7 +121,7 @@ class OpenReferral(Model, json_schema_extra=example(**_REFERRAL)):
     day: date | None
 
 
-class KnownOut(Model, json_schema_extra=example(value=152, on="2025-02-17")):
+class KnownOut(Shown, json_schema_extra=example(value=152, on="2025-02-17")):
     """The last known value of a reading."""
 
     value: Any
@@ -202,7 +202,7 @@ class PersonIn(
     care_team: Name | None = None
 
 
-class MatchOut(Model, json_schema_extra=example(**_MATCH)):
+class MatchOut(Shown, json_schema_extra=example(**_MATCH)):
     """Whether a pathway is for this person, and what its condition read."""
 
     pathway: str
@@ -210,7 +210,7 @@ class MatchOut(Model, json_schema_extra=example(**_MATCH)):
     why: str
 
 
-class DueOut(Model, json_schema_extra=example(service="follow_up", day="2025-03-17")):
+class DueOut(Shown, json_schema_extra=example(service="follow_up", day="2025-03-17")):
     """What falls due first."""
 
     service: str
@@ -218,7 +218,7 @@ class DueOut(Model, json_schema_extra=example(service="follow_up", day="2025-03-
 
 
 class EnrolmentOut(
-    Model,
+    Shown,
     json_schema_extra=example(
         status="enrolled",
         patient_id="9f0c1d2e",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.models.base import Happened, Model, Moment, Written, example
+from api.models.base import Happened, Moment, Shown, Written, example
 
 Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 LongWords = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
@@ -53,7 +53,7 @@ _RECORD = {
 }
 
 
-class ReferredPerson(Model, json_schema_extra=example(**_ZHANG)):
+class ReferredPerson(Shown, json_schema_extra=example(**_ZHANG)):
     """Who is to be seen. ``name`` is None for a person who was forgotten."""
 
     id: str
@@ -63,7 +63,7 @@ class ReferredPerson(Model, json_schema_extra=example(**_ZHANG)):
     phone: str | None
 
 
-class ReferralSummary(Model, json_schema_extra=example(**_REFERRAL["summary"])):
+class ReferralSummary(Shown, json_schema_extra=example(**_REFERRAL["summary"])):
     """Why: the pathway's row, what it read (in the readings' own units), what it says, and what it cites."""
 
     pathway: str
@@ -73,7 +73,7 @@ class ReferralSummary(Model, json_schema_extra=example(**_REFERRAL["summary"])):
     cites: str | None
 
 
-class SaidOut(Model, json_schema_extra=example(**_QUESTION)):
+class SaidOut(Shown, json_schema_extra=example(**_QUESTION)):
     """Something that was said about a referral, and by which side: the place that was asked, or the care team."""
 
     at: Moment
@@ -82,7 +82,7 @@ class SaidOut(Model, json_schema_extra=example(**_QUESTION)):
     text: str
 
 
-class ReferralOut(Model, json_schema_extra=example(**_REFERRAL)):
+class ReferralOut(Shown, json_schema_extra=example(**_REFERRAL)):
     """A referral. ``thread``: all that was said, oldest first; ``reason``, ``report``, ``instructions``: the last of each.
 
     ``since``: when it came to its stage, whatever was asked, replied or added there; ``first_asked``: when the first of all places
@@ -112,7 +112,7 @@ class ReferralOut(Model, json_schema_extra=example(**_REFERRAL)):
     moves: list[str]
 
 
-class ReadingKnown(Model, json_schema_extra=example(**_READING)):
+class ReadingKnown(Shown, json_schema_extra=example(**_READING)):
     """The last value known, and its day."""
 
     name: str
@@ -122,14 +122,14 @@ class ReadingKnown(Model, json_schema_extra=example(**_READING)):
     on: date
 
 
-class MedicineKnown(Model, json_schema_extra=example(medicine="amlodipine", ends="2025-03-21")):
+class MedicineKnown(Shown, json_schema_extra=example(medicine="amlodipine", ends="2025-03-21")):
     """``ends``: the last day with medicine at home."""
 
     medicine: str
     ends: date
 
 
-class TeamKnown(Model, json_schema_extra=example(**_TEAM)):
+class TeamKnown(Shown, json_schema_extra=example(**_TEAM)):
     """Who refers, and where they are reached."""
 
     id: str
@@ -138,7 +138,7 @@ class TeamKnown(Model, json_schema_extra=example(**_TEAM)):
     phone: str
 
 
-class ReferralRecord(Model, json_schema_extra=example(**_RECORD)):
+class ReferralRecord(Shown, json_schema_extra=example(**_RECORD)):
     """What the receiving side should know: the risk tag, conditions, medicines at home, and of the readings those that the pathway
     knows. Allergies are not kept here: ask the patient.
     """
@@ -157,7 +157,7 @@ class ReferralDetail(ReferralOut, json_schema_extra=example(**_REFERRAL, record=
 
 
 class ReferralPage(
-    Model, json_schema_extra=example(items=[_REFERRAL], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")
+    Shown, json_schema_extra=example(items=[_REFERRAL], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")
 ):
     """In the order in which they were asked for. ``next``: give it as ``after`` for the next page."""
 

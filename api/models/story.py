@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from api.models.base import Model, Moment, example
+from api.models.base import Moment, Shown, example
 
 _LINE = {
     "at": "2025-03-17T02:00:00Z",
@@ -52,7 +52,7 @@ _AHEAD = {
 }
 
 
-class TimelineLine(Model, json_schema_extra=example(**_LINE)):
+class TimelineLine(Shown, json_schema_extra=example(**_LINE)):
     """One reason: ``text`` in one plain line, and the codes behind it."""
 
     at: Moment
@@ -72,14 +72,14 @@ class TimelineLine(Model, json_schema_extra=example(**_LINE)):
     key: str
 
 
-class TimelineOut(Model, json_schema_extra=example(items=[_LINE], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
+class TimelineOut(Shown, json_schema_extra=example(items=[_LINE], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
     """Oldest first. ``next``: give it as ``after`` for what came later."""
 
     items: list[TimelineLine]
     next: str | None
 
 
-class MessageOut(Model, json_schema_extra=example(**_TEXT)):
+class MessageOut(Shown, json_schema_extra=example(**_TEXT)):
     """An SMS. ``who``: patient, carer or on_call.
 
     ``status``: what became of it (handed, unknown, failed, dropped ...), or received; ``reason``: a code where it failed;
@@ -102,14 +102,14 @@ class MessageOut(Model, json_schema_extra=example(**_TEXT)):
     currency: str
 
 
-class MessagesOut(Model, json_schema_extra=example(items=[_TEXT], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
+class MessagesOut(Shown, json_schema_extra=example(items=[_TEXT], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):
     """Newest first. ``next``: give it as ``after`` for the older ones."""
 
     items: list[MessageOut]
     next: str | None
 
 
-class AheadOut(Model, json_schema_extra=example(**_AHEAD)):
+class AheadOut(Shown, json_schema_extra=example(**_AHEAD)):
     """Something that lies ahead, on a day in the patient's time zone.
 
     ``kind``: visit, screening, reminder, message, refill, call or task; ``what`` and ``why``: in words; ``code``: why as a code.
@@ -129,7 +129,7 @@ class AheadOut(Model, json_schema_extra=example(**_AHEAD)):
 
 
 class PlanOut(
-    Model,
+    Shown,
     json_schema_extra=example(
         since="2025-03-17", until="2026-03-17", assuming="This is what lies ahead if all goes to plan: ...", items=[_AHEAD], more=0
     ),
@@ -146,7 +146,7 @@ class PlanOut(
     more: int
 
 
-class TagMoveOut(Model, json_schema_extra=example(pathway="hypertension", before="yellow", after="green")):
+class TagMoveOut(Shown, json_schema_extra=example(pathway="hypertension", before="yellow", after="green")):
     """The risk tag on one pathway, which may stay as it is."""
 
     pathway: str
@@ -163,7 +163,7 @@ _DUE = {
 }
 
 
-class DueMoveOut(Model, json_schema_extra=example(**_DUE)):
+class DueMoveOut(Shown, json_schema_extra=example(**_DUE)):
     """The day on which a service is due, and the day that would be kept for it by the calendar and the room of the care team."""
 
     pathway: str
@@ -187,7 +187,7 @@ _WOULD_CLOSE = {"kind": "phone_call", "what": "Phone call", "why": "visited"}
 _WOULD_REFER = {"pathway": "hypertension", "to": "hospital", "urgency": "emergency", "row": "HTN-E1", "waits": True}
 
 
-class TextAhead(Model, json_schema_extra=example(**_WOULD_TEXT)):
+class TextAhead(Shown, json_schema_extra=example(**_WOULD_TEXT)):
     """A text that would go out: ``templates`` by name, ``when`` it would leave."""
 
     to: str
@@ -196,7 +196,7 @@ class TextAhead(Model, json_schema_extra=example(**_WOULD_TEXT)):
     urgent: bool
 
 
-class TaskAhead(Model, json_schema_extra=example(**_WOULD_OPEN)):
+class TaskAhead(Shown, json_schema_extra=example(**_WOULD_OPEN)):
     """Work that would be opened. ``due``: its last day, in the patient's time zone."""
 
     kind: str
@@ -208,7 +208,7 @@ class TaskAhead(Model, json_schema_extra=example(**_WOULD_OPEN)):
     urgent: bool
 
 
-class TaskEndedOut(Model, json_schema_extra=example(**_WOULD_CLOSE)):
+class TaskEndedOut(Shown, json_schema_extra=example(**_WOULD_CLOSE)):
     """Open work that would end; ``why`` is a code."""
 
     kind: str
@@ -216,7 +216,7 @@ class TaskEndedOut(Model, json_schema_extra=example(**_WOULD_CLOSE)):
     why: str
 
 
-class ReferralAhead(Model, json_schema_extra=example(**_WOULD_REFER)):
+class ReferralAhead(Shown, json_schema_extra=example(**_WOULD_REFER)):
     """A referral that would be asked for. ``waits``: a clinician decides first, until ``confirm_by``."""
 
     pathway: str
@@ -227,7 +227,7 @@ class ReferralAhead(Model, json_schema_extra=example(**_WOULD_REFER)):
     confirm_by: Moment | None = None
 
 
-class RefillAhead(Model, json_schema_extra=example(medicine="amlodipine", runs_out="2025-03-22")):
+class RefillAhead(Shown, json_schema_extra=example(medicine="amlodipine", runs_out="2025-03-22")):
     """A pharmacy would be asked. ``runs_out``: the first day without medicine."""
 
     medicine: str
@@ -235,7 +235,7 @@ class RefillAhead(Model, json_schema_extra=example(medicine="amlodipine", runs_o
 
 
 class PreviewOut(
-    Model,
+    Shown,
     json_schema_extra=example(
         life_before="active",
         life_after="active",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.models.base import Happened, Model, Moment, Name, PersonBrief, ReadingAsked, example
+from api.models.base import Happened, Model, Moment, Name, PersonBrief, ReadingAsked, Shown, example
 from api.models.patients import PatientOut
 
 #: Why a task is put off, and why it is handed over; a note may say more.
@@ -38,14 +38,14 @@ _TASK: dict[str, Any] = {
 }
 
 
-class Claimer(Model, json_schema_extra=example(id="key-manager", name="Nurse Li")):
+class Claimer(Shown, json_schema_extra=example(id="key-manager", name="Nurse Li")):
     """Who works on a task: a key, or somebody who signed in."""
 
     id: str
     name: str
 
 
-class TaskOut(Model, json_schema_extra=example(**_TASK)):
+class TaskOut(Shown, json_schema_extra=example(**_TASK)):
     """Work for somebody. ``id`` is ``patient_id:key``; ``why`` one line; ``version`` in quotes is the task's ETag.
 
     ``due`` stays as it was when the task was opened; one that was put off is on the worklist from ``postponed_to`` on.
@@ -72,7 +72,7 @@ class TaskOut(Model, json_schema_extra=example(**_TASK)):
     version: int
 
 
-class TaskPage(Model, json_schema_extra=example(items=[_TASK], next="WyIyMDI1LTAzLTEwIl0")):
+class TaskPage(Shown, json_schema_extra=example(items=[_TASK], next="WyIyMDI1LTAzLTEwIl0")):
     """``next``: give it as ``after`` for the next page."""
 
     items: list[TaskOut]
@@ -170,7 +170,7 @@ _VISIT: dict[str, Any] = {
 }
 
 
-class VisitOut(Model, json_schema_extra=example(**_VISIT)):
+class VisitOut(Shown, json_schema_extra=example(**_VISIT)):
     """A visit expected on the day, and what to measure at it. ``why`` one line; ``overdue_days``: since it was due, else 0."""
 
     patient: PatientOut
@@ -196,7 +196,7 @@ class More(Model, json_schema_extra=example(visits=0, tasks=12)):
 
 
 class WorklistOut(
-    Model,
+    Shown,
     json_schema_extra=example(
         on="2025-03-05", team="team-1", visits=[_VISIT], tasks=[_TASK | {"overdue_days": 0}], more={"visits": 0, "tasks": 12}
     ),
@@ -210,7 +210,7 @@ class WorklistOut(
     more: More
 
 
-class WorkChanged(Model, json_schema_extra=example(team="team-1")):
+class WorkChanged(Shown, json_schema_extra=example(team="team-1")):
     """The team's worklist has changed: read it again."""
 
     team: str

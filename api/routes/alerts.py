@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.depends import After, Limit, Parts, Session, may
 from api.models.alerts import AlertOut, AlertPage
 from api.problems import not_found
+from api.rights import has
 from records.alerts import Alerts
 from records.callers import Caller
 from records.tables import Alert, JobRow
@@ -28,6 +30,14 @@ async def list_alerts(
     page = await Alerts(session).page(caller.scope, only_open=state == "open", limit=limit, after=after)
     looked = await session.get(JobRow, "messages")
     return AlertPage(items=[_shown(alert) for alert in page.items], next=page.next, looked=looked.succeeded if looked else None)
+
+
+async def standing(session: AsyncSession, caller: Caller, *, limit: int) -> list[AlertOut]:
+    """Those that stand, the newest first; none for whoever may not read them."""
+    if not has(caller, "alerts.read"):
+        return []
+    page = await Alerts(session).page(caller.scope, only_open=True, limit=limit, after=None)
+    return [_shown(alert) for alert in page.items]
 
 
 @router.post("/{alert_id}/seen", summary="Somebody looks after it")

@@ -8,28 +8,25 @@ Rule 3: every change leaves a deed, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import definitions
 from api.checker import Busy
 from api.depends import After, IfMatch, Language, Limit, Parts, PathwayName, Session, may, now_of
-from api.editing import as_read, etag, once
+from api.drafting import begun, edited, one_of, read_whole, work
+from api.editing import as_read, etag
 from api.models.drafts import DraftBrief, DraftOut, DraftsOut, Status
 from api.models.pathways import CheckedOut, DiffOut, MaybeWhyIn, PublishedOut, WhyIn
 from api.parts import ApiParts
-from api.problems import Problem, not_found, unusable
+from api.problems import Problem
 from api.routes.pathways import RETIRED
-from api.showing.drafts import briefs, whole
-from api.writing import Writes, Writing
+from api.showing.drafts import briefs
+from api.writing import Writes
 from records.callers import Caller
-from records.drafts import Drafts, NotNow, OwnWork
+from records.drafts import Drafts
 from records.pathways import PublishedPathways, Retired
-from records.tables import PathwayDraft
 
 router = APIRouter(tags=["pathways"])
 
@@ -40,7 +37,6 @@ Publishes = Annotated[Caller, may("pathways.publish")]
 
 AVersion = Annotated[str | None, Query(max_length=64, description="a published version, by its first digits")]
 WhyNow = Annotated[str, Query(max_length=2000, description="the reason; kept with who did it and when")]
-ONE_S_OWN = "Ask a colleague who may approve pathways: whoever wrote a draft does not approve it."
 
 
 @router.post("/pathways/{name}/drafts", summary="Begin a draft", status_code=201, openapi_extra=definitions.sent(required=False))
@@ -63,36 +59,6 @@ async def begin_draft(
     return await _answered(writing.parts, shown, response)
 
 
-async def begun(
-    writing: Writing,
-    caller: Caller,
-    name: str,
-    text: str,
-    *,
-    why: str = "",
-    from_version: str | None = None,
-    based_on: str | None = None,
-) -> dict[str, Any]:
-    """The new draft, all but what is wrong with it. Raises Problem 404, 422."""
-    if not from_version:
-        definitions.keepable(text)
-    elif text.strip():
-        raise unusable("from_version", "is named beside a text", "send one of them; based_on names the version that you had read")
-    async with _work(writing.parts, caller) as (session, drafts):
-        published = PublishedPathways(session)
-        sent = await once(writing, session)
-        draft = await drafts.one(sent.made) if sent.made else None
-        if draft is None:
-            read = from_version or based_on
-            current = await published.current(name)
-            field = "from_version" if from_version else "based_on"
-            base = await definitions.meant(published, name, read, field=field) if read else current.version if current else ""
-            version = await published.one(name, base) if from_version else None
-            draft = await drafts.begin(name, version.text if version is not None else text, based_on=base, why=why)
-            sent.note(draft.id)
-        return await whole(drafts, draft)
-
-
 @router.get("/pathways/{name}/drafts", summary="Drafts of a pathway")
 async def list_drafts(
     caller: Reads,
@@ -111,13 +77,6 @@ async def list_drafts(
 async def read_draft(caller: Reads, parts: Parts, draft_id: str, response: Response) -> DraftOut:
     """Its text, how it stands, and what is wrong with it. Its ETag is for If-Match."""
     return await _answered(parts, await read_whole(parts, draft_id), response)
-
-
-async def read_whole(parts: ApiParts, draft_id: str) -> dict[str, Any]:
-    """All that is shown of a draft but what is wrong with it. Raises Problem 404."""
-    async with parts.database.reading() as session:
-        drafts = Drafts(session)
-        return await whole(drafts, await _one(drafts, draft_id))
 
 
 @router.put("/drafts/{draft_id}", summary="Edit a draft", openapi_extra=definitions.sent())
@@ -140,38 +99,16 @@ async def edit_draft(
     return await _answered(parts, shown, response)
 
 
-async def edited(
-    parts: ApiParts,
-    caller: Caller,
-    draft_id: str,
-    text: str,
-    *,
-    why: str = "",
-    based_on: str | None = None,
-    if_match: str | None = None,
-) -> dict[str, Any]:
-    """The draft with another text, all but what is wrong with it. Raises Problem 404, 409, 412, 422, 428."""
-    definitions.keepable(text)
-    async with _work(parts, caller) as (session, drafts):
-        draft = await _one(drafts, draft_id, alone=True)
-        as_read(if_match, draft.edit)
-        published = PublishedPathways(session)
-        base = await definitions.meant(published, draft.pathway, based_on, field="based_on") if based_on else None
-        drafts.edit(draft, text, based_on=base, why=why)
-        await session.flush()
-        return await whole(drafts, draft)
-
-
 @router.post("/drafts/{draft_id}/check", summary="Check a draft")
 async def check_draft(caller: Writer, parts: Parts, draft_id: str, response: Response) -> CheckedOut:
     """Everything wrong with it, at once; it stands as checked where nothing is, and its own scenarios hold."""
     async with parts.database.reading() as session:
-        draft = await _one(Drafts(session), draft_id)
+        draft = await one_of(Drafts(session), draft_id)
         text, name, version = draft.text, draft.pathway, draft.version
     found = await definitions.checked(parts, text)
     clean = found.clean and found.pathway == name
-    async with _work(parts, caller) as (_, drafts):
-        draft = await _one(drafts, draft_id, alone=True)
+    async with work(parts, caller) as (_, drafts):
+        draft = await one_of(drafts, draft_id, alone=True)
         if draft.version != version:
             raise Problem(409, "This draft was edited while it was being checked. Check it again.")
         drafts.checked(draft, clean=clean)
@@ -188,8 +125,8 @@ async def ask_approval(
     caller: Writer, parts: Parts, draft_id: str, response: Response, body: MaybeWhyIn | None = None, if_match: IfMatch = None
 ) -> DraftBrief:
     """A colleague is asked to look at a draft that was checked; ``why`` is the note to them, and is kept in the deeds."""
-    async with _work(parts, caller) as (session, drafts):
-        draft = await _one(drafts, draft_id, alone=True)
+    async with work(parts, caller) as (session, drafts):
+        draft = await one_of(drafts, draft_id, alone=True)
         as_read(if_match, draft.edit, needed=False)
         drafts.ask_approval(draft, why=body.why if body is not None else "")
         response.headers["ETag"] = etag(draft.edit)
@@ -202,8 +139,8 @@ async def approve_draft(
 ) -> DraftBrief:
     """A second person answers for this text. If-Match names the edit that they read; 403 for whoever wrote it."""
     definitions.everybodys(caller)
-    async with _work(parts, caller) as (session, drafts):
-        draft = await _one(drafts, draft_id, alone=True)
+    async with work(parts, caller) as (session, drafts):
+        draft = await one_of(drafts, draft_id, alone=True)
         as_read(if_match, draft.edit)
         await drafts.approve(draft, why=body.why if body is not None else "")
         response.headers["ETag"] = etag(draft.edit)
@@ -213,8 +150,8 @@ async def approve_draft(
 @router.post("/drafts/{draft_id}/send-back", summary="Send a draft back")
 async def send_back(caller: Approves, parts: Parts, draft_id: str, body: WhyIn, response: Response) -> DraftBrief:
     """It is to be written otherwise, and why; check and approval are taken back."""
-    async with _work(parts, caller) as (session, drafts):
-        draft = await _one(drafts, draft_id, alone=True)
+    async with work(parts, caller) as (session, drafts):
+        draft = await one_of(drafts, draft_id, alone=True)
         drafts.send_back(draft, why=body.why)
         response.headers["ETag"] = etag(draft.edit)
         return (await briefs(session, [draft]))[0]
@@ -231,11 +168,11 @@ async def publish_draft(
     """
     definitions.everybodys(caller)
     async with parts.database.reading() as session:
-        name = (await _one(Drafts(session), draft_id)).pathway
-    async with _work(parts, caller) as (session, drafts):
+        name = (await one_of(Drafts(session), draft_id)).pathway
+    async with work(parts, caller) as (session, drafts):
         published = PublishedPathways(session)
         await published.take_turns(name)
-        draft = await _one(drafts, draft_id, alone=True)
+        draft = await one_of(drafts, draft_id, alone=True)
         current = await published.current(name)
         if draft.status == "published" and current is not None and current.version == draft.version:
             return definitions.now_followed(current, response, new=False)  # the answer was lost on its way
@@ -267,15 +204,15 @@ async def publish_draft(
 @router.delete("/drafts/{draft_id}", summary="Discard a draft", status_code=204)
 async def discard_draft(caller: Writer, parts: Parts, draft_id: str, why: WhyNow = "") -> None:
     """It will not be published; its text and its deeds stay."""
-    async with _work(parts, caller) as (_, drafts):
-        drafts.discard(await _one(drafts, draft_id, alone=True), why=why)
+    async with work(parts, caller) as (_, drafts):
+        drafts.discard(await one_of(drafts, draft_id, alone=True), why=why)
 
 
 @router.get("/drafts/{draft_id}/diff", summary="What a draft changes")
 async def diff_draft(caller: Reads, parts: Parts, draft_id: str, against: AVersion = None, lang: Language = "en") -> DiffOut:
     """From the current version (or ``against``) to this draft, in the words of care. 409 while the draft has errors."""
     async with parts.database.reading() as session:
-        draft = await _one(Drafts(session), draft_id)
+        draft = await one_of(Drafts(session), draft_id)
         published = PublishedPathways(session)
         current = await published.current(draft.pathway)
         old = current.version if current is not None else None
@@ -288,25 +225,6 @@ async def diff_draft(caller: Reads, parts: Parts, draft_id: str, against: AVersi
     if not found.clean:
         raise Problem(409, "This draft has errors; mend them to see what it changes.", faults=definitions.faults(found))
     return definitions.diff(row.version, version, before, text, lang)
-
-
-@asynccontextmanager
-async def _work(parts: ApiParts, caller: Caller) -> AsyncIterator[tuple[AsyncSession, Drafts]]:
-    """One transaction; what the draft's life does not allow is 409, one's own approval 403."""
-    try:
-        async with parts.database.begin() as session:
-            yield session, Drafts(session, caller.id, await now_of(parts, session))
-    except OwnWork as own:
-        raise Problem(403, f"{own} {ONE_S_OWN}") from None
-    except NotNow as not_now:
-        raise Problem(409, str(not_now)) from None
-
-
-async def _one(drafts: Drafts, draft_id: str, *, alone: bool = False) -> PathwayDraft:
-    draft = await drafts.one(draft_id, alone=alone)
-    if draft is None:
-        raise not_found()
-    return draft
 
 
 async def _answered(parts: ApiParts, shown: dict[str, Any], response: Response) -> DraftOut:

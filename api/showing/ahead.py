@@ -18,7 +18,7 @@ from api.models.story import (
     TextAhead,
 )
 from api.showing.story import timeline_line
-from api.showing.words import in_language, texts, word
+from api.showing.words import about, called, in_language, listed, texts, word
 from pathways.engine.plan import Plan
 from pathways.forecast.planned import Planned
 from pathways.forecast.preview import Preview
@@ -92,13 +92,13 @@ def _what(one: Planned, plan: Plan, language: str) -> str:
     if one.kind in ("call", "task"):
         return word("tasks", one.about, language)
     said = in_language(texts()["ahead"][one.kind], language)
-    about = one.about if one.kind == "refill" else ", ".join(_titles(one, plan, language))
-    return f"{said}{'：' if language.startswith('zh') else ': '}{about}" if about else said
+    what = one.about if one.kind == "refill" else listed(_titles(one, plan, language), language)
+    return about(said, what, language) if what else said
 
 
 def _titles(one: Planned, plan: Plan, language: str) -> list[str]:
     services = {
-        service.name: in_language(service.title, language)
+        service.name: called(service.title, service.name, language)
         for name in one.pathways
         if (pathway := plan.pathways.get(name)) is not None
         for service in pathway.services.values()

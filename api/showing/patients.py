@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.plans import Plans, UnknownVersion
@@ -18,9 +18,10 @@ from api.showing.words import in_language
 from pathways.engine.plan import Pathway, Plan
 from pathways.engine.state import State
 from pathways.serial import OldSchema, load_state
+from records.looking_up import About, Found, look_up_all
 from records.patient_list import Listed, PatientList
-from records.patients import STATE, Profile, profile_in
-from records.tables import Enrolment, Patient, VisitBooking
+from records.patients import STATE, Profile, Stated, profile_in
+from records.tables import Enrolment, Patient
 from records.vault import PersonVault, Vault
 
 UNKNOWN = Profile()
@@ -38,6 +39,8 @@ class Showing:
     _pinned: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _states: dict[str, State | None] = field(default_factory=dict)
     _plans: dict[str, Plan] = field(default_factory=dict)
+    _made: dict[tuple[tuple[str, str], ...], Plan] = field(default_factory=dict)  # by what is followed: many follow the same
+    _about: dict[str, About] = field(default_factory=dict)
 
     async def reads(self, ids: Iterable[str]) -> None:
         """Read at once what showing these patients needs: a page of fifty would ask two hundred times otherwise."""
@@ -50,18 +53,33 @@ class Showing:
         for patient_id, pathway, version in await self.session.execute(pinned.order_by(Enrolment.pathway)):
             self._pinned[patient_id].append((pathway, version))
 
+    async def about(self, ids: Iterable[str]) -> Mapping[str, About]:
+        """Whom requests are about, read at once and once; which requests the caller may see was decided before."""
+        new = [patient_id for patient_id in ids if patient_id not in self._about]
+        if new:
+            found = await look_up_all(self.session, self.vault, new)
+            self._about |= found
+            self.holds({id_: one.person for id_, one in found.items()}, {id_: list(one.pinned) for id_, one in found.items()})
+        return self._about
+
+    def holds(self, vaults: Mapping[str, PersonVault | None], pinned: Mapping[str, list[tuple[str, str]]]) -> None:
+        """What was read of these patients already: what opens their records, and their pathways with the versions, by name."""
+        self._vaults |= vaults
+        self._pinned |= pinned
+
+    def knows(self, found: Found) -> None:
+        """Somebody who was looked up already is not read again."""
+        self.holds({found.patient.id: found.person}, {found.patient.id: list(found.pinned)})
+
     async def many(self, patients: Sequence[Patient]) -> list[PatientOut]:
         """As a list shows them, in their order."""
         return [brief(listed) for listed in await PatientList(self.session, self.vault).listed(patients)]
 
-    async def alone(self, patient: Patient) -> tuple[PatientOut, Profile | None]:
-        """One patient as a list shows them, and who it is: what a page reads of them anyway, read once."""
-        await self.reads([patient.id])
-        person = self._vaults[patient.id]
-        profile = None if person is None else profile_in(patient, person)
-        booked = await self.session.scalar(select(func.min(VisitBooking.day)).where(VisitBooking.patient_id == patient.id))
-        pathways = tuple(pathway for pathway, _ in self._pinned[patient.id])
-        return brief(Listed(patient, profile, pathways, booked)), profile
+    def found(self, found: Found) -> tuple[PatientOut, Profile | None]:
+        """One patient as a list shows them, and who it is."""
+        self.knows(found)
+        profile = None if found.person is None else profile_in(found.patient, found.person)
+        return brief(Listed(found.patient, profile, found.pathways, found.booked)), profile
 
     async def detail(self, patient: Patient, *, today: date | None = None) -> PatientDetail:
         """One patient with everything that is due, at home, asked for and known, and on ``today`` the share of days covered."""
@@ -129,19 +147,22 @@ class Showing:
         """The plan that the patient is pinned to; empty where a version does not compile any more."""
         if patient_id not in self._plans:
             await self.reads([patient_id])
-            try:
-                self._plans[patient_id], _ = await self.plans.made_of(self.session, self._pinned[patient_id])
-            except UnknownVersion:
-                self._plans[patient_id] = Plan({})
+            followed = tuple(self._pinned[patient_id])
+            if followed not in self._made:
+                try:
+                    self._made[followed], _ = await self.plans.made_of(self.session, followed)
+                except UnknownVersion:
+                    self._made[followed] = Plan({})
+            self._plans[patient_id] = self._made[followed]
         return self._plans[patient_id]
 
-    async def state(self, patient: Patient) -> State | None:
+    async def state(self, patient: Patient | Stated) -> State | None:
         """What the engine knows of the patient; None before the first step, and for a person who was forgotten."""
         if patient.id not in self._states:
             self._states[patient.id] = await self._open(patient)
         return self._states[patient.id]
 
-    async def _open(self, patient: Patient) -> State | None:
+    async def _open(self, patient: Patient | Stated) -> State | None:
         if patient.state is None:
             return None
         await self.reads([patient.id])

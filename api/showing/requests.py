@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from api.models.refills import HandedOut, RefillOut, SuppliedPerson, WarningOut
 from api.models.requests import ReferralOut, ReferralSummary, ReferredPerson, SaidOut
 from api.showing.patients import UNKNOWN, Showing, name_of
@@ -14,10 +12,11 @@ from api.showing.tasks import row_text
 from api.showing.words import in_language
 from pathways.engine.plan import Pathway
 from records import referrals, refills
+from records.looking_up import About
 from records.patients import Profile, profile_in
 from records.referrals import Said
 from records.requests import could_become
-from records.tables import Patient, ReferralRow, RefillRow
+from records.tables import ReferralRow, RefillRow
 from records.vault import PersonVault
 
 
@@ -42,13 +41,12 @@ async def show_refills(showing: Showing, rows: Sequence[RefillRow]) -> list[Refi
 
 
 async def _whom(showing: Showing, rows: Sequence[ReferralRow] | Sequence[RefillRow]) -> dict[str, _Whom]:
-    ids = list(dict.fromkeys(row.patient_id for row in rows))
-    await showing.reads(ids)
-    whom = {}
-    for patient in await showing.session.scalars(select(Patient).where(Patient.id.in_(ids))):
-        person = await showing.vault_of(patient.id)
-        whom[patient.id] = _Whom(person, profile_in(patient, person) if person is not None else None)
-    return whom
+    about = await showing.about(row.patient_id for row in rows)
+    return {row.patient_id: _opened(about[row.patient_id]) for row in rows}
+
+
+def _opened(one: About) -> _Whom:
+    return _Whom(one.person, profile_in(one.patient, one.person) if one.person is not None else None)
 
 
 async def _referral(showing: Showing, row: ReferralRow, whom: _Whom) -> ReferralOut:

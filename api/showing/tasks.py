@@ -7,17 +7,18 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from api.models.base import PersonBrief
+from api.models.base import PersonBrief, ReadingAsked
 from api.models.work import Claimer, TaskDetail, TaskMove, TaskOut
 from api.showing.patients import Showing, name_of
-from api.showing.words import in_language, inputs, word
+from api.showing.words import about, aside, in_language, inputs, listed, word
 from pathways.engine.life import CHOOSE
 from pathways.engine.plan import Pathway
 from pathways.engine.state import State
-from records.patients import Patients, Profile
-from records.tables import Patient, PersonKey, TaskRow
-from records.tasks import Tasks, sealed_in
-from records.vault import PersonVault
+from records.patients import Patients, Profile, Stated, profile_in
+from records.tables import Patient, TaskRow
+from records.tasks import Brief, Tasks, sealed_in
+
+INCOMPLETE = "complete_readings"
 
 
 async def show_tasks(showing: Showing, rows: Sequence[TaskRow]) -> list[TaskOut]:
@@ -25,12 +26,14 @@ async def show_tasks(showing: Showing, rows: Sequence[TaskRow]) -> list[TaskOut]
     session, ids = showing.session, {row.patient_id for row in rows}
     await showing.reads(sorted(ids))
     patients = {patient.id: patient for patient in await session.scalars(select(Patient).where(Patient.id.in_(ids)))}
-    # Held here while they are used: the session only remembers what somebody holds.
-    keys = {key.patient_id: key for key in await session.scalars(select(PersonKey).where(PersonKey.patient_id.in_(ids)))}
-    people = Patients(session, showing.vault)
-    opened = {id_: (await people.vault_of(id_), await people.profile(patients[id_])) for id_ in keys}
+    profiles = {id_: await _profile(showing, patient) for id_, patient in patients.items()}
     names = await Tasks(session).names(row.claimed_by for row in rows if row.claimed_by is not None)
-    return [await _shown(showing, row, patients[row.patient_id], opened.get(row.patient_id), names) for row in rows]
+    return [await _shown(showing, row, patients[row.patient_id], profiles[row.patient_id], names) for row in rows]
+
+
+async def _profile(showing: Showing, patient: Patient) -> Profile | None:
+    person = await showing.vault_of(patient.id)
+    return None if person is None else profile_in(patient, person)
 
 
 async def show_task(showing: Showing, row: TaskRow) -> TaskDetail:
@@ -53,15 +56,8 @@ def _named(move: Mapping[str, str], names: Mapping[str, str]) -> dict[str, objec
     return {**move, **named, "at": datetime.fromisoformat(move["at"])}
 
 
-async def _shown(
-    showing: Showing, row: TaskRow, patient: Patient, opened: tuple[PersonVault, Profile] | None, names: Mapping[str, str]
-) -> TaskOut:
-    plan = await showing.plan(patient.id)
-    pathway = plan.pathways.get(row.pathway)
-    person, profile = opened if opened is not None else (None, None)
-    collects = [] if person is None else sealed_in(row, person)["collects"]
-    readings = showing.asked((pathway, name) for name in collects if pathway is not None)
-    state = await showing.state(patient)
+async def _shown(showing: Showing, row: TaskRow, patient: Patient, profile: Profile | None, names: Mapping[str, str]) -> TaskOut:
+    readings = await _collected(showing, row)
     claimer = row.claimed_by
     return TaskOut(
         id=f"{row.patient_id}:{row.key}",
@@ -81,10 +77,33 @@ async def _shown(
         status=row.status,
         outcome=row.outcome,
         collects=readings,
-        why=_why(row, state, pathway, [reading.label for reading in readings], showing.language)
-        + _unknown(row, profile, showing.language),
+        why=await why_of(showing, row, patient, profile, readings),
         version=row.version,
     )
+
+
+async def why_of(
+    showing: Showing,
+    row: TaskRow | Brief,
+    patient: Patient | Stated,
+    profile: Profile | None,
+    collected: Sequence[ReadingAsked] | None = None,
+) -> str:
+    """In one line why it is there; what is sealed is opened only for what the line says. ``collected``: what is to be measured."""
+    if collected is None:
+        collected = await _collected(showing, row) if row.kind == INCOMPLETE else ()
+    pathway = (await showing.plan(patient.id)).pathways.get(row.pathway)
+    state = await showing.state(patient) if row.about is not None or row.by == "doctor" else None
+    labels = [reading.label for reading in collected]
+    return _why(row, state, pathway, labels, showing.language) + _unknown(row, profile, showing.language)
+
+
+async def _collected(showing: Showing, row: TaskRow | Brief) -> list[ReadingAsked]:
+    person = await showing.vault_of(row.patient_id)
+    pathway = (await showing.plan(row.patient_id)).pathways.get(row.pathway)
+    if person is None or pathway is None or row.sealed is None:
+        return []
+    return showing.asked((pathway, name) for name in sealed_in(row, person)["collects"])
 
 
 async def _history(showing: Showing, row: TaskRow) -> list[dict[str, str]]:
@@ -96,34 +115,34 @@ async def _history(showing: Showing, row: TaskRow) -> list[dict[str, str]]:
     return history
 
 
-def _why(row: TaskRow, state: State | None, pathway: Pathway | None, labels: list[str], language: str) -> str:
+def _why(row: TaskRow | Brief, state: State | None, pathway: Pathway | None, labels: list[str], language: str) -> str:
     said = word("tasks", row.kind, language)
-    if row.kind == "complete_readings" and labels:
-        return f"{said}: {', '.join(labels)}"
+    if row.kind == INCOMPLETE and labels:
+        return about(said, listed(labels, language), language)
     referral = state.referrals.get(row.about or "") if state is not None else None
     if referral is not None:
         because = row_text(pathway, referral.row, language) or referral.row
         measured = {name: value for name, value in referral.inputs.items() if isinstance(value, float) and "." not in name}
-        return f"{said}: {because} ({inputs(measured, language)})" if measured else f"{said}: {because}"
+        return about(said, because + (aside(inputs(measured, language), language) if measured else ""), language)
+    supplies = state.supplies.values() if state is not None and row.about is not None else ()
+    medicines = (supply.medicine for supply in supplies if row.about in (supply.key, supply.refill))
+    if medicine := next(iter(medicines), ""):
+        return about(said, medicine, language)
     course = state.courses.get(row.pathway) if state is not None else None
     if row.by == "doctor" and course is not None and (because := row_text(pathway, course.row, language)):
-        return f"{said}: {because}"
-    supplies = state.supplies.values() if state is not None and row.about is not None else ()
-    about = (supply.medicine for supply in supplies if row.about in (supply.key, supply.refill))
-    if medicine := next(iter(about), ""):
-        return f"{said}: {medicine}"
+        return about(said, because, language)
     if row.kind != row.service and row.service:
-        return f"{said}: {word('words', row.service, language)}"
+        return about(said, word("words", row.service, language), language)
     return said
 
 
-def _unknown(row: TaskRow, profile: Profile | None, language: str) -> str:
+def _unknown(row: TaskRow | Brief, profile: Profile | None, language: str) -> str:
     """What should be asked of somebody for whom a pathway is to be chosen, as nobody has told it yet."""
     if row.kind != CHOOSE or profile is None:
         return ""
     known = {"birth_date": profile.born is not None, "identifier": bool(profile.identifiers)}
     lacks = [word("words", name, language) for name, there in known.items() if not there]
-    return f" ({word('words', 'not_known', language)}: {', '.join(lacks)})" if lacks else ""
+    return aside(about(word("words", "not_known", language), listed(lacks, language), language), language) if lacks else ""
 
 
 def row_text(pathway: Pathway | None, row_id: str, language: str) -> str:

@@ -6,16 +6,22 @@ Rule: a code without a text shows the code; nothing is left out because nobody w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import date
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+
+from babel import Locale, dates
 
 from pathways.engine.commands import Reason
 from pathways.engine.plan import Text
 from pathways.language import source, wording
 
 FALLBACK = "en"
+_SEVERAL = re.compile(r"[a-z0-9_]+(, [a-z0-9_]+)+")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class _Filled(dict[str, str]):
@@ -39,16 +45,50 @@ def texts() -> Mapping[str, Any]:
     return merged
 
 
+@cache
+def library() -> Mapping[str, Mapping[str, str]]:
+    """Language to what the shipped pathways say in English to how it is said in that language: ``library.LANGUAGE.yaml``."""
+    return {path.name.split(".")[1]: source.shipped(path) for path in Path(__file__).parent.glob("library.*.yaml")}
+
+
+@lru_cache(maxsize=256)
+def _spoken(language: str) -> str:
+    return wording.shipped_frames().nearest(language)
+
+
+def _told(text: Text, language: str) -> Text:
+    """The text, with our own words for it where a shipped pathway has none in that language."""
+    spoken = _spoken(language)
+    ours = "" if spoken in text else library().get(spoken, {}).get(text.get(FALLBACK, ""), "")
+    return {**text, spoken: ours} if ours else text
+
+
 def in_language(text: Text, language: str) -> str:
     """The text in ``language``, else in the nearest that it has: one rule for texts and screens (``Frames.order``)."""
-    found: str = wording.in_language(text, language)
+    found: str = wording.in_language(_told(text, language), language)
     return found
 
 
+def language_in(text: Text, language: str) -> str:
+    """The language in which ``in_language`` finds it; where it finds nothing, the one that a reader of ``language`` would write."""
+    frames = wording.shipped_frames()
+    told = _told(text, language)
+    return next((one for one in [*frames.order(language), *told] if told.get(one)), frames.nearest(language))
+
+
+@lru_cache(maxsize=8192)  # a page asks for hundreds, and mostly the same
 def word(section: str, code: str, language: str) -> str:
     """The word for a code, or the code written with spaces."""
     text = texts()[section].get(code)
     return in_language(text, language) if text else code.replace("_", " ")
+
+
+def called(title: Text, code: str, language: str) -> str:
+    """What a pathway or a service is called: its own title in the reader's language, else our word for it in that language, else
+    its title in the nearest that it has."""
+    spoken = _spoken(language)
+    ours: Text = texts()["words"].get(code, {})
+    return _told(title, language).get(spoken) or ours.get(spoken) or in_language(title, language) or word("words", code, language)
 
 
 #: The title of a service by pathway, version and name; empty where it is not known.
@@ -69,8 +109,22 @@ def line(reason: Reason, language: str, titles: Titles = no_titles) -> str:
         text = text[:1].upper() + text[1:]  # a title is written as it stands within a sentence
     if not reason.held_back:
         return text
-    why = word("held_back", reason.held_back, language)
-    return f"{text}（{why}）" if language.startswith("zh") else f"{text} ({why})"
+    return text + aside(word("held_back", reason.held_back, language), language)
+
+
+def about(said: str, what: str, language: str) -> str:
+    """``Check on the referral: critical pressure``."""
+    return f"{said}：{what}" if language.startswith("zh") else f"{said}: {what}"
+
+
+def aside(text: str, language: str) -> str:
+    """``text`` in brackets, to stand behind something."""
+    return f"（{text}）" if language.startswith("zh") else f" ({text})"
+
+
+def listed(items: Iterable[str], language: str) -> str:
+    """``one, two``."""
+    return _comma(language).join(items)
 
 
 def _shorter(reason: Reason) -> Text | None:
@@ -89,7 +143,15 @@ def value(raw: object, language: str = FALLBACK) -> str:
         return f"{raw:g}"
     if isinstance(raw, list | tuple):
         return _comma(language).join(word("words", str(item), language) for item in raw) or word("words", "none", language)
-    return word("words", str(raw), language)
+    return _said("words", str(raw), language)
+
+
+def day_said(at: date, language: str = FALLBACK) -> str:
+    """A day within a sentence: ``3 Mar 2025``, ``2025年3月3日``."""
+    spoken = wording.shipped_frames().nearest(language)
+    if spoken == FALLBACK:  # the day first, as everywhere on our pages
+        return f"{at.day} {at:%b %Y}"
+    return str(dates.format_skeleton("yMMMd", at, locale=Locale.parse(spoken, sep="-")))
 
 
 #: UCUM's way of writing a unit, and people's.
@@ -105,23 +167,19 @@ def unit_shown(unit: str) -> str:
 
 def inputs(values: Mapping[str, object], language: str) -> str:
     """``sbp 152, dbp 95``."""
-    return _comma(language).join(f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items())
+    return listed((f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items()), language)
 
 
 def _parts(reason: Reason, language: str, titles: Titles) -> _Filled:
-    spoken = wording.shipped_frames().nearest(language)
-
-    def called(pathway: str, version: str, service: str) -> str:
-        return titles(pathway, version, service).get(spoken) or word("words", service, language)
-
-    detail = {name: word(_section(str(code)), str(code), language) for name, code in reason.detail.items()}
+    detail = {name: _said(_section(str(code)), str(code), language) for name, code in reason.detail.items()}
     if "with" in detail and "of" in detail:  # a service of another pathway
-        detail["with"] = called(str(reason.detail["of"]), "", str(reason.detail["with"]))
+        other = str(reason.detail["with"])
+        detail["with"] = called(titles(str(reason.detail["of"]), "", other), other, language)
     return _Filled(
         detail
         | {
             "pathway": word("words", reason.pathway, language),
-            "service": called(reason.pathway, reason.version, reason.service),
+            "service": called(titles(reason.pathway, reason.version, reason.service), reason.service, language),
             "row": reason.row or reason.detail.get("row", ""),
             "decision": word("words", reason.decision, language),
             "because": in_language(reason.because, language),
@@ -129,6 +187,16 @@ def _parts(reason: Reason, language: str, titles: Titles) -> _Filled:
             "missing": _comma(language).join(word("words", name, language) for name in reason.missing),
         }
     )
+
+
+def _said(section: str, code: str, language: str) -> str:
+    """The word for a code, and a day as the language writes it."""
+    if _DAY.fullmatch(code):
+        with suppress(ValueError):  # somebody's own word may look like one
+            return day_said(date.fromisoformat(code), language)
+    if _SEVERAL.fullmatch(code):  # bodies of one text
+        return listed((word("words", one, language) for one in code.split(", ")), language)
+    return word(section, code, language)
 
 
 def _comma(language: str) -> str:

@@ -157,7 +157,8 @@ def _calendar(pathway: Pathway) -> list[dict[str, Any]]:
             days = sorted({(mark.day, mark.kind) for mark in marks(pathway, service, tag)})
             visits += sum(kind == "visit" for _, kind in days)
             texts |= {day for day, kind in days if kind == "text"}  # those of one day go out as one
-            lanes.append({"service": service.name, "title": dict(service.title), "marks": days})
+            by_kind = {kind: [day for day, its in days if its == kind] for kind in dict.fromkeys(kind for _, kind in days)}
+            lanes.append({"service": service.name, "title": dict(service.title), "marks": days, "days": by_kind})
         shown.append({"tag": tag or "", "visits": visits, "texts": len(texts), "lanes": lanes})
     return shown
 

@@ -20,6 +20,7 @@ from pathways.engine.calendar import local_day
 from pathways.engine.commands import BookVisit, Command
 from pathways.engine.events import AnyEvent
 from pathways.engine.plan import Plan
+from pathways.engine.turn import Ahead
 
 WorkingDay = Callable[[date, date], date]  # earliest and latest day of a window to the day that is kept
 FindDay = Callable[[BookVisit, date], date]  # what is asked for, and the day on which it is asked: the day that is kept
@@ -137,16 +138,27 @@ def steps(
     working_day: WorkingDay = working_day,
     find_day: FindDay | None = None,
     between: Between = lambda state: state,
+    ahead: Ahead | None = None,
+    imagined: bool = False,
 ) -> Iterator[Taken]:
     """``event``, then every booking that comes of it; the last one's outcome holds the state there is then.
 
     Days are those of ``find_day``, which minds room and tag; without it, of ``working_day``, which minds neither.
-    ``between`` is laid between any two steps (a test serialises there).
+    ``between`` is laid between any two steps (a test serialises there). ``ahead``, ``imagined``: see ``step``.
     """
-    outcome = step(plan, between(state), event)
+    outcome = step(plan, between(state), event, ahead, imagined=imagined)
     yield Taken(event, outcome)
-    learnt = event.learnt
-    yield from booked(plan, outcome.state, outcome.commands, learnt, working_day=working_day, find_day=find_day, between=between)
+    yield from booked(
+        plan,
+        outcome.state,
+        outcome.commands,
+        event.learnt,
+        working_day=working_day,
+        find_day=find_day,
+        between=between,
+        ahead=ahead,
+        imagined=imagined,
+    )
 
 
 def booked(
@@ -158,6 +170,8 @@ def booked(
     working_day: WorkingDay = working_day,
     find_day: FindDay | None = None,
     between: Between = lambda state: state,
+    ahead: Ahead | None = None,
+    imagined: bool = False,
 ) -> Iterator[Taken]:
     """The answers to those of ``commands`` that ask for a day; none where the rule finds only days that are past."""
     for command in commands:
@@ -168,6 +182,16 @@ def booked(
         if day < today:
             continue
         answer = events.VisitBooked(id=f"{command.key}/booked", at=now, learnt=now, booking=command.key, day=day)
-        for taken in steps(plan, state, answer, working_day=working_day, find_day=find_day, between=between):
+        found = steps(
+            plan,
+            state,
+            answer,
+            working_day=working_day,
+            find_day=find_day,
+            between=between,
+            ahead=ahead,
+            imagined=imagined,
+        )
+        for taken in found:
             state = taken.outcome.state
             yield taken

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from pathways.engine import State, events, merging, next_due, visits
@@ -18,7 +19,8 @@ from pathways.engine.asking import HELD
 from pathways.engine.calendar import at_local, local_day
 from pathways.engine.events import AnyEvent, Fill
 from pathways.engine.plan import Plan
-from pathways.engine.turn import Turn
+from pathways.engine.state import Course, Occurrence, Supply
+from pathways.engine.turn import Ahead, Turn
 from pathways.forecast.bookings import FindDay, Taken, WorkingDay, booked, steps, working_day
 from pathways.forecast.planned import Planned, by_itself, names
 
@@ -28,11 +30,13 @@ MOST_STEPS = 5_000  # more in the days asked for means that something does not s
 
 
 class _Act(NamedTuple):
-    """What the patient or a place does at ``at``."""
+    """What the patient or a place does at ``at``; ``made``: what happens then, and how it is told."""
 
     at: datetime
-    event: AnyEvent
-    planned: Planned
+    made: Callable[[], tuple[AnyEvent, Planned]]
+
+
+_Told = tuple[Planned, type[AnyEvent], Mapping[str, object]]  # how it is told, what happens, and with what
 
 
 def year_ahead(
@@ -66,7 +70,7 @@ def year_ahead(
     if year.state.life == "active":
         year.readings_come()
     for _ in range(MOST_STEPS):
-        act, due = year.next_act(), next_due(plan, year.state)
+        act, due = year.next_act(), year.next_due()
         if act is not None and (due is None or act.at < due):
             if local_day(act.at, year.zone) > until:
                 break
@@ -80,7 +84,7 @@ def year_ahead(
 
 @dataclass
 class _Year:
-    """One patient being led through the months ahead."""
+    """One patient being led through the months ahead: in place, in a copy of their state."""
 
     plan: Plan
     state: State
@@ -89,8 +93,10 @@ class _Year:
     find_day: FindDay | None = None
     planned: list[Planned] = field(default_factory=list)
     _begun: frozenset[str] = frozenset()
+    _ahead: Ahead = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.state = self.state.copy()
         self._begun = frozenset(self.state.referrals)
 
     @property
@@ -124,18 +130,34 @@ class _Year:
 
     def acted(self, act: _Act) -> None:
         """The patient comes, or fetches something."""
-        before = self.state
-        self.planned.append(act.planned)
-        for _ in self._take(act.event):
-            pass
-        if isinstance(act.event, events.VisitCompleted):
-            self._keep_rhythm(lambda pathway, service: _number(before, pathway, service) == _number(self.state, pathway, service))
+        before = dict(self.state.courses)
+        event, planned = act.made()
+        self.planned.append(planned)
+        self._all(event)
+        if isinstance(event, events.VisitCompleted):
+            self._keep_rhythm(lambda *name: _number(before, *name) == _number(self.state.courses, *name))
         self.go_well()
 
     def _take(self, event: AnyEvent) -> Iterator[Taken]:
-        for taken in steps(self.plan, self.state, event, working_day=self.working_day, find_day=self.find_day):
+        found = steps(
+            self.plan,
+            self.state,
+            event,
+            working_day=self.working_day,
+            find_day=self.find_day,
+            ahead=self._ahead,
+            imagined=True,
+        )
+        for taken in found:
             self.state = taken.outcome.state
             yield taken
+
+    def next_due(self) -> datetime | None:
+        """When the engine next wants to be woken."""
+        return next_due(self.plan, self.state, self._ahead)
+
+    def _looking(self) -> Turn:
+        return Turn(self.plan, self.state, self.now, self._ahead, looks=True)
 
     # --- what the patient does
     def next_act(self) -> _Act | None:
@@ -145,12 +167,13 @@ class _Year:
         return min((*self._visits(), *self._screenings(), *self._fetches()), key=lambda act: act.at, default=None)
 
     def _visits(self) -> Iterator[_Act]:
-        turn = Turn(self.plan, self.state, self.now)
-        found = visits.next_visit(turn)
-        if found is None:
-            return
-        pathway, _, occurrence = found
-        serves = turn.active_services("follow_up")
+        found = visits.next_visit(self._looking())
+        if found is not None:
+            pathway, _, occurrence = found
+            yield self._on(occurrence.day, partial(self._visit, pathway, occurrence))
+
+    def _visit(self, pathway: str, occurrence: Occurrence) -> _Told:
+        serves = self._looking().active_services("follow_up")
         planned = Planned(
             day=occurrence.day,
             kind="visit",
@@ -160,8 +183,7 @@ class _Year:
             why="agreed" if occurrence.confirmed and occurrence.booked else "booked" if occurrence.booked else "due",
             pathways=tuple(dict.fromkeys((pathway, *(one.name for one, _ in serves)))),
         )
-        readings = {name: known.value for name, known in self.state.readings.items()}
-        yield self._on(occurrence.day, planned, events.VisitCompleted, readings=readings)
+        return planned, events.VisitCompleted, {"readings": {name: known.value for name, known in self.state.readings.items()}}
 
     def _screenings(self) -> Iterator[_Act]:
         """The one that comes first."""
@@ -174,38 +196,49 @@ class _Year:
                     earliest = min(occurrence.earliest, occurrence.due)
                     days[name, service_name] = self.working_day(earliest, occurrence.due)
         if days:
-            (name, screening), day = min(days.items(), key=lambda item: item[1])
-            leads = merging.led(Turn(self.plan, self.state, self.now))
-            leader = leads.get((name, screening), (name, screening))
-            group = [(name, screening), leader, *(led for led, by in leads.items() if by == leader)]
-            group += [(other, screening) for other, one in self.state.courses.items() if screening in one.services]
-            held = [(self.plan.pathways[other], wanted) for other, wanted in dict.fromkeys(group) if other in self.plan.pathways]
-            services = [pathway.services[wanted] for pathway, wanted in held if wanted in pathway.services]
-            collects = tuple(dict.fromkeys(reading for service in services for reading in service.collects))
-            wanting = tuple(other for other in self.state.courses if other in dict(group))
-            planned = Planned(day, "screening", name, names(services), collects, "due", pathways=wanting)
-            yield self._on(day, planned, events.ServiceCompleted, service=screening)
+            first, day = min(days.items(), key=lambda item: item[1])
+            yield self._on(day, partial(self._screening, *first, day))
+
+    def _screening(self, name: str, screening: str, day: date) -> _Told:
+        """With those that are done at once with it."""
+        leads = merging.led(self._looking())
+        leader = leads.get((name, screening), (name, screening))
+        group = [(name, screening), leader, *(led for led, by in leads.items() if by == leader)]
+        group += [(other, screening) for other, one in self.state.courses.items() if screening in one.services]
+        held = [(self.plan.pathways[other], wanted) for other, wanted in dict.fromkeys(group) if other in self.plan.pathways]
+        services = [pathway.services[wanted] for pathway, wanted in held if wanted in pathway.services]
+        collects = tuple(dict.fromkeys(reading for service in services for reading in service.collects))
+        wanting = tuple(other for other in self.state.courses if other in dict(group))
+        planned = Planned(day, "screening", name, names(services), collects, "due", pathways=wanting)
+        return planned, events.ServiceCompleted, {"service": screening}
 
     def _fetches(self) -> Iterator[_Act]:
-        for medicine, supply in self.state.supplies.items():
+        for supply in self.state.supplies.values():
             if supply.stage and supply.stage != HELD:
                 day = local_day(self.now, self.zone)
-                planned = Planned(
-                    day, "refill", supply.pathway, (supply.service,), (), "asked_for", about=medicine, pathways=(supply.pathway,)
-                )
-                fill = Fill(medicine, day, self.fill_days.get(medicine, USUAL_FILL))
-                yield self._on(day, planned, events.Dispensed, fill=fill)
+                yield self._on(day, partial(self._fetch, supply, day))
 
-    def _on(self, day: date, planned: Planned, cls: type[AnyEvent], **what: object) -> _Act:
+    def _fetch(self, supply: Supply, day: date) -> _Told:
+        on, medicine = (supply.pathway,), supply.medicine
+        planned = Planned(day, "refill", supply.pathway, (supply.service,), (), "asked_for", about=medicine, pathways=on)
+        return planned, events.Dispensed, {"fill": Fill(medicine, day, self.fill_days.get(medicine, USUAL_FILL))}
+
+    def _on(self, day: date, tell: Callable[[], _Told]) -> _Act:
         """At midday of ``day``; what is overdue is done on the next working day."""
-        at, why = at_local(day, COMES_AT, self.zone), planned.why
+        at, late = at_local(day, COMES_AT, self.zone), False
         if at < self.now:
-            soon = local_day(self.now, self.zone) + timedelta(days=1)
-            while self.working_day(soon, soon) != soon:
-                soon += timedelta(days=1)
-            day, at, why = soon, at_local(soon, COMES_AT, self.zone), "overdue" if cls is not events.Dispensed else why
-        event = cls(id=f"{planned.kind}/{day}", at=at, learnt=at, **what)  # type: ignore[arg-type]
-        return _Act(at, event, replace(planned, day=day, why=why))
+            day, late = local_day(self.now, self.zone) + timedelta(days=1), True
+            while self.working_day(day, day) != day:
+                day += timedelta(days=1)
+            at = at_local(day, COMES_AT, self.zone)
+
+        def made() -> tuple[AnyEvent, Planned]:
+            planned, cls, what = tell()
+            event = cls(id=f"{planned.kind}/{day}", at=at, learnt=at, **what)  # type: ignore[arg-type]
+            why = "overdue" if late and cls is not events.Dispensed else planned.why
+            return event, replace(planned, day=day, why=why)
+
+        return _Act(at, made)
 
     def readings_come(self) -> None:
         """Follow-ups to which the patient has come, and only readings are missing: they are not come to again."""
@@ -213,7 +246,7 @@ class _Year:
 
     def _keep_rhythm(self, undecided: Callable[[str, str], bool]) -> None:
         """Follow-ups of which no row told when they come next go on by the tag's rhythm."""
-        turn = Turn(self.plan, self.state, self.now)
+        turn = Turn(self.plan, self.state, self.now, self._ahead, imagined=True)
         for pathway, service in turn.active_services("follow_up"):
             if undecided(pathway.name, service.name) and turn.occurrence(pathway.name, service.name) is not None:
                 came = turn.state.courses[pathway.name].begun_on or turn.today
@@ -223,8 +256,17 @@ class _Year:
                 turn.close_tasks("readings_came", kinds=("complete_readings",), service=service.name, pathway=pathway.name)
         visits.book_where_needed(turn)
         self.state = turn.state
-        asked = turn.commands
-        for taken in booked(self.plan, self.state, asked, self.now, working_day=self.working_day, find_day=self.find_day):
+        found = booked(
+            self.plan,
+            self.state,
+            turn.commands,
+            self.now,
+            working_day=self.working_day,
+            find_day=self.find_day,
+            ahead=self._ahead,
+            imagined=True,
+        )
+        for taken in found:
             self.state = taken.outcome.state
 
     # --- what the places do
@@ -232,7 +274,6 @@ class _Year:
         """Referrals open at the beginning are confirmed and completed; those that the same readings ask for again are left out."""
         for key, referral in tuple(self.state.referrals.items()):
             if key not in self._begun:
-                self.state = self.state.copy()
                 del self.state.referrals[key]
                 for task, open_ in tuple(self.state.tasks.items()):
                     if open_.about == key:
@@ -254,6 +295,6 @@ class _Year:
             pass
 
 
-def _number(state: State, pathway: str, service: str) -> int:
-    course = state.courses.get(pathway)
+def _number(courses: Mapping[str, Course], pathway: str, service: str) -> int:
+    course = courses.get(pathway)
     return course.services[service].n if course and service in course.services else 0

@@ -167,7 +167,7 @@ class _Differ:
             if before != after:
                 now = words.field(key, after)
                 said = now if before is None else words.becomes(words.field(key, before), now)
-                yield words.about(tag, said) if tag else said
+                yield words.about(words.coded("tag", tag), said) if tag else said
 
     def _entries(self, key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Said]:
         words, what = self.words, self.words.head(key)

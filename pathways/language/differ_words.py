@@ -135,4 +135,4 @@ class Words:
         """Each tag's days, or the one for all."""
         if value.always is not None:
             return self.days(value.always)
-        return self.listed(f"{tag} {self.days(days)}" for tag, days in value.days.items())
+        return self.listed(f"{self.coded('tag', tag)} {self.days(days)}" for tag, days in value.days.items())

@@ -86,9 +86,10 @@ def preview(
 
 def findings(message: str, text: str, language: str, forbidden: Forbidden, frames: Frames) -> Iterator[Finding]:
     """Everything wrong with a body, in order of weight, and a warning where it takes more than one SMS with long names."""
-    for remark in (*_refused(text, forbidden, frames), *remarks(text, frames)):
+    refused = list(_refused(text, forbidden, frames))
+    for remark in (*refused, *remarks(text, frames)):
         yield Finding(message, "error" if remark.broken else "warning", remark.what, remark.remedy, remark.start)
-    if not list(_refused(text, forbidden, frames)):
+    if not refused:
         counted = segments(longest(text, language, frames))
         if counted.count > 1:
             what = f"with long names this is {counted.count} SMS ({counted.units} {counted.encoding} units)"

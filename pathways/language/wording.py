@@ -208,6 +208,7 @@ def fill(text: str, given: Mapping[str, str]) -> str:
         raise NoWording(refused.message or "a text cannot be filled") from None
 
 
+@lru_cache(maxsize=1024)  # one body is asked about by each check, and by each language and length that it is shown in
 def variables(text: str) -> frozenset[str]:
     """The variables that a body uses. Raises NotPlain when it holds more than text and variables."""
     try:

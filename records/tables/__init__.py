@@ -52,12 +52,13 @@ from records.tables.people import (
     Patient,
     PersonKey,
     PersonToken,
+    RosterUpload,
     StepRow,
     TimelineRow,
 )
 from records.tables.signing import SecondFactor, SignInFailure
-from records.tables.versions import ForecastRow, PathwayDeed, PathwayDraft, Rollout, RolloutPatient
-from records.tables.work import ReferralRow, RefillRow, TaskRow, VisitBooking
+from records.tables.versions import DraftWindow, ForecastRow, PathwayDeed, PathwayDraft, Rollout, RolloutPatient
+from records.tables.work import ReferralRow, RefillRow, TaskRow, VisitBooking, WorkAhead
 
 __all__ = [
     "Account",
@@ -76,6 +77,7 @@ __all__ = [
     "Consent",
     "ContactRulesRow",
     "Delivery",
+    "DraftWindow",
     "Enrolment",
     "EventRow",
     "Figures",
@@ -108,6 +110,7 @@ __all__ = [
     "RequestLimits",
     "Rollout",
     "RolloutPatient",
+    "RosterUpload",
     "SecondFactor",
     "SignInFailure",
     "SmartClient",
@@ -123,4 +126,5 @@ __all__ = [
     "VisitBooking",
     "Webhook",
     "WebhookDelivery",
+    "WorkAhead",
 ]

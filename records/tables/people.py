@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from records.tables.base import Base, Code, Id, Key
 
+NEVER = date(1970, 1, 1)
 UNTAKEN = text("last_event > taken_event")
 FAULTY = text("fault IS NOT NULL")
 ACTIVE = text("life = 'active'")
@@ -20,7 +21,8 @@ class Patient(Base):
     """One enrolled person. Name, phone, address and birth date are in ``sealed``.
 
     ``follow_up_due``: the day by which the next follow-up is due; ``last_visit``: the day of the last one, both as the last step
-    left them; ``standing``: by which rule they were written, 0 where no step has written them yet.
+    left them; ``standing``: by which rule they were written, 0 where no step has written them yet. ``looked_ahead``: the day on
+    which the work that this patient will bring was worked out last (``WorkAhead``); each step sets it back to the beginning.
     """
 
     __tablename__ = "patient"
@@ -42,6 +44,7 @@ class Patient(Base):
     follow_up_due: Mapped[date | None]
     last_visit: Mapped[date | None]
     standing: Mapped[int] = mapped_column(default=0, server_default="0")
+    looked_ahead: Mapped[date] = mapped_column(default=NEVER, server_default=NEVER.isoformat())
     created: Mapped[datetime]
     __table_args__ = (
         Index("ix_patient_care_team_id_tag", "care_team_id", "tag"),
@@ -55,6 +58,7 @@ class Patient(Base):
         Index("ix_patient_team_last_visit", "care_team_id", "last_visit", "id", sqlite_where=ACTIVE, postgresql_where=ACTIVE),
         Index("ix_patient_unreachable", "care_team_id", "id", sqlite_where=UNREACHABLE, postgresql_where=UNREACHABLE),
         Index("ix_patient_unwritten", "id", sqlite_where=UNWRITTEN, postgresql_where=UNWRITTEN),
+        Index("ix_patient_looked_ahead", "looked_ahead", "id"),
         Index("ix_patient_fault", "id", sqlite_where=FAULTY, postgresql_where=FAULTY),
     )
 
@@ -76,6 +80,25 @@ class PersonToken(Base):
     token: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
     __table_args__ = (Index("ix_person_token_patient_id", "patient_id"),)
+
+
+class RosterUpload(Base):
+    """A list of people that somebody sent to have enrolled: for whoever sent it alone, and for some days.
+
+    ``status``: checked, running, done. ``total``: rows that are to be enrolled; ``done``: rows (of all) that were gone through.
+    ``sealed``: the rows as they were sent; ``lines``: what became of each, sealed too.
+    """
+
+    __tablename__ = "roster_upload"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner: Mapped[str] = mapped_column(Id)
+    status: Mapped[str] = mapped_column(Code)
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime]
+    sealed: Mapped[bytes]
+    lines: Mapped[bytes]
+    __table_args__ = (Index("ix_roster_upload_owner_at", "owner", "at"), Index("ix_roster_upload_at", "at"))
 
 
 class Enrolment(Base):

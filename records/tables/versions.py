@@ -39,6 +39,23 @@ class PathwayDraft(Base):
     __table_args__ = (Index("ix_pathway_draft_pathway_changed", "pathway", "changed", "id"),)
 
 
+class DraftWindow(Base):
+    """A window of a browser in which somebody has a draft open. ``window_id``: which it chose itself.
+
+    ``seen``: when it was last heard of, by the machine's time. ``typed``: what was typed there and is not saved, on top of
+    ``edit``; ``kept``: when that was, by the installation's time.
+    """
+
+    __tablename__ = "draft_window"
+    draft_id: Mapped[str] = mapped_column(Id, ForeignKey("pathway_draft.id"), primary_key=True)
+    by: Mapped[str] = mapped_column(Id, primary_key=True)
+    window_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    seen: Mapped[datetime]
+    edit: Mapped[int]
+    typed: Mapped[str | None]
+    kept: Mapped[datetime | None]
+
+
 class PathwayDeed(Base):
     """Who did what to a pathway, when and why; only added to.
 

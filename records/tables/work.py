@@ -86,6 +86,24 @@ class VisitBooking(Base):
     __table_args__ = (Index("ix_visit_booking_care_team_id_day", "care_team_id", "day"),)
 
 
+class WorkAhead(Base):
+    """Work that a patient will bring on a day, by the engine's forecast, if all goes to plan.
+
+    ``kind``: visit, screening, call, task. It says no more than a calendar on the wall does. ``care_team_id`` as it was when
+    that was worked out.
+    """
+
+    __tablename__ = "work_ahead"
+    patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Code, primary_key=True)
+    care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"))
+    __table_args__ = (
+        Index("ix_work_ahead_kind_day", "kind", "day", "patient_id"),
+        Index("ix_work_ahead_care_team_id_kind_day", "care_team_id", "kind", "day", "patient_id"),
+    )
+
+
 class ReferralRow(Base):
     """A referral as the asked place sees it. ``version`` goes up whenever it moves or something is added to it.
 

@@ -116,3 +116,15 @@ async def test_a_clock_without_a_zone_is_refused(tmp_path: Path) -> None:
 def test_a_message_shown_in_a_log_shows_no_number_and_no_text() -> None:
     assert "138" not in repr(sms())
     assert "复诊" not in repr(sms())
+
+
+async def test_where_the_clock_stands_the_numbers_say_which_text_came_first(tmp_path: Path) -> None:
+    async with SandboxChannel(tmp_path / "sms.db", now=nine_o_clock) as sandbox:
+        asked = await sandbox.send(sms())
+        reply = await sandbox.reply("+8613800000001", "192/112")
+        answered = await sandbox.send(sms("a2", "seek_help"))
+
+        sids = (asked.provider_id, reply.provider_id, answered.provider_id)
+        assert [int(str(sid)[2:], 16) for sid in sids] == [1, 2, 3]
+        [_, last] = await sandbox.messages()
+        assert await sandbox.messages(after=2) == [last], "whoever asks for what is new misses nothing"

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from activities.advice import AdviceActivities
 from activities.channels.registry import Channels
@@ -27,6 +28,7 @@ from activities.steps import StepActivities
 from activities.waking import NotWoken, Waker
 from api.parts import ApiParts
 from pathways.language import Loaded
+from records.accounts import Passwords
 from records.callers import hashed
 from records.clock import Clock
 from records.database import Database
@@ -155,6 +157,8 @@ def _signed(key: str) -> dict[str, str]:
 
 _loaded: dict[str, Loaded] = {}  # a version never changes
 _engine = KeptEngine()
+#: As ours, of next to no memory: a real one costs a fifth of a second, and what it costs is no test's business.
+_hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session")
@@ -174,8 +178,14 @@ def fresh_network(fresh_sqlite: Path) -> Path:
 
 @pytest.fixture
 async def network(fresh_network: Path, tmp_path: Path) -> AsyncIterator[Network]:
-    """The network over SQLite."""
-    shutil.copy(fresh_network, tmp_path / "cairn.db")
+    async with network_like(fresh_network, tmp_path) as network:
+        yield network
+
+
+@asynccontextmanager
+async def network_like(fresh: Path, tmp_path: Path) -> AsyncIterator[Network]:
+    """The network over SQLite, in a copy of ``fresh``."""
+    shutil.copy(fresh, tmp_path / "cairn.db")
     database = _engine.turned_to(f"sqlite+aiosqlite:///{tmp_path / 'cairn.db'}")
     async with _over(database, tmp_path) as network:
         yield network
@@ -239,8 +249,10 @@ async def _over(database: Database, folder: Path) -> AsyncIterator[Network]:
             housekeeping=Housekeeping(database, clock, cast(Waker, waker)),
             channels=Channels.of(channel),
             public_url="https://cairn.example",
+            passwords=Passwords(_hasher),
         )
         with kept_app(parts) as app:
             transport = httpx.ASGITransport(app=app)
             async with httpx.AsyncClient(transport=transport, base_url="http://cairn.test") as http:
                 yield Network(parts, waker, channel, http)
+        await parts.checker.end()

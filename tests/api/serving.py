@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from api.app import create_app
 from api.parts import ApiParts
+from tests.kept import kept_app
 from tests.quiet import QuietServer, quietly
 
 
@@ -29,9 +29,10 @@ class Served:
 async def served(parts: ApiParts) -> AsyncIterator[Served]:
     """``parts`` behind a port of the machine's choice, until the end."""
     # A client that shares this core with two hundred is slow to ask again: it is kept for two minutes.
-    async with quietly(create_app(parts), ends_within=10, timeout_keep_alive=120, backlog=512) as server:
-        it = Served(server.url, parts, server)
-        try:
-            yield it
-        finally:
-            await it.stop()
+    with kept_app(parts) as app:
+        async with quietly(app, ends_within=10, timeout_keep_alive=120, backlog=512) as server:
+            it = Served(server.url, parts, server)
+            try:
+                yield it
+            finally:
+                await it.stop()

@@ -52,7 +52,10 @@ scenarios:
 
 @dataclass(frozen=True)
 class InProcess(Checker):
-    """Checks here: a process for each would take a second or two."""
+    """Checks here: starting the process would take a second or two."""
+
+    async def awake(self) -> None:
+        """It is."""
 
     async def _checked(self, text: str) -> Checked:
         return check(text)

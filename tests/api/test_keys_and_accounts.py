@@ -306,6 +306,7 @@ async def test_two_accounts_of_one_login_are_not_made(network: Network) -> None:
         hashes = list(await session.scalars(select(Account.password_hash)))
     assert len(hashes) == 1
     assert hashes[0].startswith("$argon2id$")
+    assert Passwords().hasher.memory_cost >= 65_536, "KiB: here it is made of less"
 
 
 def test_everywhere_covers_what_is_not_there_yet() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -199,6 +201,35 @@ async def test_a_checker_that_dies_is_an_error_of_the_document_and_too_many_are_
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
+async def test_one_process_checks_one_text_after_the_other_and_another_takes_its_place_when_it_is_gone() -> None:
+    checker = Checker()
+    await checker.awake()
+    process = await checker._process()
+    try:
+        assert (await checker.check(SMALL)).clean
+        for wrong in ("pathway: x", SMALL.replace("kind: follow_up", "kind: nothing")):
+            assert not (await checker.check(wrong)).clean
+        assert await checker._process() is process, "what one text left behind is gone with the child that checked it"
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        assert (await checker.check(SMALL + "# again")).clean
+        assert await checker._process() is not process
+    finally:
+        await checker.end()
+
+
+async def test_a_text_that_needs_too_much_memory_ends_its_own_child_and_nothing_else() -> None:
+    tight = Checker(command=(sys.executable, "-c", "import api.checking as checking; checking.MEMORY = 1; checking.main()"))
+    process = await tight._process()
+    try:
+        for text in (SMALL, SMALL + "# again"):
+            (found,) = (await tight.check(text)).diagnostics
+            assert (found.kind, "more memory" in found.what) == ("NotChecked", True)
+        assert await tight._process() is process
+    finally:
+        await tight.end()
+
+
 async def test_one_version_is_current_whichever_database(database: Database) -> None:
     at = datetime(2025, 3, 3, tzinfo=UTC)
 
@@ -256,7 +287,7 @@ async def test_what_a_version_changes_is_told_in_the_words_of_care(network: Netw
         {"area": "service", "name": "follow_up", "kind": "changed", "sentence": "red: every 15 days becomes every 10 days"}
     ]
     chinese = (await network.get(path, against=old, lang="zh-Hans")).json()["changes"]
-    assert [one["sentence"] for one in chinese] == ["red：每15天一次改为每10天一次"]
+    assert [one["sentence"] for one in chinese] == ["红：每15天一次改为每10天一次"]
     same = (await network.get(path)).json()
     assert (same["changes"], same["note"][:15]) == ([], "Nothing changes")
     for missing in ("ffffffff", old[:2]):

@@ -40,17 +40,17 @@ async def test_a_visit_is_not_due_yet_because_of_a_row_that_is_named_with_its_in
     assert (decided["row"], decided["inputs"]["sbp"], decided["inputs"]["dbp"]) == ("HTN-C1", 128, 78)
     assert decided["version"]
     assert decided["cites"]
-    assert "Follow-up visit is due on 2025-06-01: counted from 2025-03-03, every 90 days while green" in told(said)
+    assert "Follow-up visit is due on 1 Jun 2025: counted from 3 Mar 2025, every 90 days while green" in told(said)
     assert said["held_back"] == ["not_due"]
     assert said["ahead"][0]["kind"] in ("visit", "reminder")
-    assert "Follow-up visit next due on 2025-06-01" in told(said, "happened")
+    assert "Follow-up visit next due on 1 Jun 2025" in told(said, "happened")
 
 
 async def test_a_row_with_a_shorter_time_of_its_own_is_named_for_the_day(network: Network) -> None:
     patient = await network.enrol()
     await network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY})
     said = await asked(network, patient, service="follow_up")
-    assert "Follow-up visit is due on 2025-03-17: 14 days from 2025-03-03, as row HTN-E1 says" in told(said)
+    assert "Follow-up visit is due on 17 Mar 2025: 14 days from 3 Mar 2025, as row HTN-E1 says" in told(said)
     referral = await asked(network, patient, referral="to_hospital")
     assert "to_confirm" in referral["held_back"]
     assert "HTN-E1" in {line["row"] for line in referral["stands"]}
@@ -99,7 +99,7 @@ async def test_a_day_says_what_happened_or_that_nothing_was_due(network: Network
 async def test_medicine_is_asked_for_on_its_day_and_stock_is_said(network: Network) -> None:
     patient = await network.enrol()
     said = await asked(network, patient, service="medicine")
-    assert told(said) == ["amlodipine lasts until 2025-03-21; it is asked for on 2025-03-15 (it is not due yet)"]
+    assert told(said) == ["amlodipine lasts until 21 Mar 2025; it is asked for on 15 Mar 2025 (it is not due yet)"]
 
 
 async def test_for_somebody_in_hospital_that_comes_first_and_chinese_is_spoken(network: Network) -> None:
@@ -156,8 +156,8 @@ def test_a_service_is_called_as_the_version_of_its_pathway_calls_it_in_the_langu
     def said(language: str) -> list[str]:
         return [line.text for line in show_why(answer, Question(service="follow_up"), plan, "p-1", language).stands]
 
-    assert said("en") == ["Well-being visit is due on 2025-06-01", "Pressure visit is due on 2025-06-01"]
-    assert said("zh-Hans") == ["健康随访于2025-06-01到期", "随访于2025-06-01到期"]  # of the second nobody wrote it in Chinese
+    assert said("en") == ["Well-being visit is due on 1 Jun 2025", "Pressure visit is due on 1 Jun 2025"]
+    assert said("zh-Hans") == ["健康随访于2025年6月1日到期", "随访于2025年6月1日到期"]  # of the second nobody wrote it in Chinese
 
 
 def test_everything_that_can_hold_something_back_has_words_in_both_languages() -> None:

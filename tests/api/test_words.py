@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
+from api.showing import words
 from api.showing.words import line, texts, word
 from pathways import engine
 from pathways.engine.commands import Reason
 from pathways.engine.events import ReferralStage
 from pathways.engine.refills import Stage
 from pathways.engine.state import Life
+from pathways.language import source
 
 FAMILIES = {"life_{life}": get_args(Life), "referral_{stage}": get_args(ReferralStage), "refill_{stage}": get_args(Stage)}
 
@@ -39,6 +42,27 @@ def test_every_code_is_said_in_every_language_of_the_console_with_the_same_thing
             assert wanted <= set(text), f"{section}.{code}: add it to api/showing/timeline.{{es,zh-Hant}}.yaml"
             filled = {language: set(re.findall(r"\{(\w+)\}", text[language])) for language in wanted}
             assert all(names <= filled["en"] | filled["zh-Hans"] for names in filled.values()), (section, code)
+
+
+def test_what_the_shipped_pathways_say_is_said_in_every_language_of_the_console() -> None:
+    """A reader of Spanish or traditional Chinese meets no English and no simplified characters on a page of a patient."""
+
+    def told(part: object) -> Iterator[dict[str, str]]:
+        if isinstance(part, dict) and {"en", "zh-Hans"} <= set(part):
+            yield part
+        elif isinstance(part, dict | list):
+            for one in part.values() if isinstance(part, dict) else part:
+                yield from told(one)
+
+    library = Path(engine.__file__).parents[1] / "library"
+    said = [text for path in library.glob("*.yaml") for text in told(source.shipped(path))]
+    assert len(said) > 400
+    for language in ("es", "zh-Hant"):
+        missing = {text["en"] for text in said if language not in text} - set(words.library()[language])
+        assert not missing, f"add to api/showing/library.{language}.yaml: {sorted(missing)}"
+    assert words.in_language({"en": "critical pressure", "zh-Hans": "血压达到危急值"}, "zh-Hant") == "血壓達到危急值"
+    assert words.language_in({"en": "critical pressure"}, "es") == "es"
+    assert words.in_language({"en": "critical pressure", "es": "muy alta"}, "es") == "muy alta", "a pathway's own words come first"
 
 
 def test_every_task_that_the_engine_opens_is_called_something() -> None:
@@ -69,6 +93,13 @@ def test_a_task_is_called_the_same_in_the_story_as_on_the_list() -> None:
     reason = Reason(datetime(2025, 3, 3, tzinfo=UTC), "task_opened", detail={"kind": "confirm_referral", "by": "doctor"})
     assert line(reason, "en") == "Task for the doctor: Approve or decline the referral"
     assert line(reason, "zh-Hans") == "任务（医生）：确认转诊"
+
+
+def test_a_day_is_written_as_the_reader_writes_it_and_a_word_that_only_looks_like_one_stays() -> None:
+    reason = Reason(datetime(2025, 3, 3, tzinfo=UTC), "task_postponed", detail={"until": "2025-03-17", "reason": "2025-02-30"})
+    assert line(reason, "en") == "Task put off until 17 Mar 2025: 2025-02-30"
+    assert line(reason, "es").endswith("17 mar 2025: 2025-02-30")
+    assert line(reason, "zh-Hant").startswith("任務延期至2025年3月17日")
 
 
 def test_what_was_held_back_says_by_what() -> None:

@@ -1,20 +1,62 @@
-"""The tests' network, served on loopback, with a browser on it."""
+"""The tests' network, served on loopback, with a browser on it.
+
+Rule: every test here runs in the session's event loop, since the browser does, which is started once: an async fixture says
+``loop_scope="session"``. A test that marks itself with another loop has a browser of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
-from tests.api.conftest import Network, fresh_network, network
+from records.database import Database
+from tests.api.conftest import Network, fresh_network, network_like
 from tests.api.serving import served
-from tests.console.browsing import Browsing, browsing
+from tests.console.browsing import Browsing, browsing, launched
+from tests.kept import KeptEngine
 
-__all__ = ["fresh_network", "network"]
+__all__ = ["fresh_network"]
+
+HERE = Path(__file__).parent
 
 
-@pytest.fixture
-async def browser(network: Network) -> AsyncIterator[Browsing]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One loop for all who share the browser."""
+    for item in items:
+        marked = item.get_closest_marker("asyncio") if HERE in item.path.parents else None
+        if marked is not None and not marked.kwargs:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_of_all() -> AsyncIterator[Browser]:
+    """Started once a worker: it costs a second, and a test's pages have a context of their own anyway."""
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def network(fresh_network: Path, tmp_path: Path) -> AsyncIterator[Network]:
+    """The network over SQLite."""
+    async with network_like(fresh_network, tmp_path) as network:
+        yield network
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(new_url: Callable[[str], str], kept_engines: Mapping[str, KeptEngine]) -> AsyncIterator[Database]:
+    """A migrated database, empty of records: once SQLite, once PostgreSQL."""
+    url = new_url("fresh")
+    database = kept_engines[url.partition("+")[0]].turned_to(url)
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(network: Network, chromium_of_all: Browser) -> AsyncIterator[Browsing]:
     """A browser on the network; ``person(key)`` is somebody signed in."""
-    async with served(network.parts) as site, browsing(site.url) as it:
+    async with served(network.parts) as site, browsing(site.url, chromium_of_all) as it:
         yield it

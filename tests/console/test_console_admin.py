@@ -21,6 +21,10 @@ PAGES = (
     "/people",
     "/keys",
     "/connections",
+    "/connections/smart/new",
+    "/connections/hooks/new",
+    "/connections/pushes/new",
+    "/stock",
     "/channels",
     "/closures",
     "/holidays?year=2025",
@@ -178,6 +182,11 @@ async def test_limits_holidays_and_the_clock_are_changed_where_they_may_be(netwo
     assert (refused.status_code, 'value="soon"' in refused.text) == (422, True)
     day = {"calendar": "CN", "day": "2025-10-01", "what": "holiday", "name": "National Day"}
     assert (await sends(network, "/admin/holidays/day", "coordinator", **day)).status_code == 303
+    mine = {"Cookie": "cairn_key=coordinator"}
+    before = await network.http.get("/admin/holidays/remove?calendar=CN&day=2025-10-01", headers=mine)
+    assert "It is a working day again" in before.text
+    assert "0 visits are booked on it" in before.text
+    assert (await network.http.get("/admin/holidays/remove?calendar=CN&day=2025-10-02", headers=mine)).status_code == 404
     assert (await sends(network, "/admin/holidays/day", "coordinator", **{**day, "what": "none"})).status_code == 303
     assert (
         await sends(network, "/admin/holidays/take-over", "coordinator", calendar="CN", country="cn", year="2025")

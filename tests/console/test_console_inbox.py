@@ -6,6 +6,7 @@ import re
 
 from playwright.async_api import Page, expect
 
+from api.console.pages.inbox.listing import ON_A_PAGE
 from tests.api.conftest import EMERGENCY, WELL, Network
 from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
 
@@ -136,3 +137,18 @@ async def calls_off(browser: Browsing, place: Page) -> None:
     await place.locator(".rq-step.first button").click()
     await expect(place.locator(".meanwhile")).to_contain_text("Better again")
     browser.forgive("422")
+
+
+async def test_whoever_has_read_on_keeps_what_they_see_when_something_comes(browser: Browsing, network: Network) -> None:
+    for n in range(ON_A_PAGE + 2):
+        await asked(network, f"王{n}", f"W-{n}", f"+86138123457{n:02d}")
+    page = await browser.person("hospital-1")
+    lines = page.locator("li.request")
+    await page.locator("li.more").scroll_into_view_if_needed()
+    await expect(lines).to_have_count(ON_A_PAGE + 2)
+    await asked(network, "李强", "B-2", "+8613812345679")
+    async with page.expect_response(lambda answer: "seen=" in answer.url) as drawn:
+        await page.evaluate("document.body.dispatchEvent(new Event('heard'))")
+    assert (await (await drawn.value).text()).count('<li class="request') == ON_A_PAGE + 2
+    await page.locator("li.request", has_text="李强").scroll_into_view_if_needed()  # the newest waits least, and comes last
+    await expect(lines).to_have_count(ON_A_PAGE + 3)

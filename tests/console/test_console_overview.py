@@ -7,11 +7,14 @@ from datetime import date
 
 import pytest
 from playwright.async_api import expect
+from sqlalchemy import select
 
+from activities.looking_ahead import LookingAhead
 from activities.standing import Standing
 from api.console.pages.overview import harmless
 from records.figures import TeamFigures, keep
-from records.tables import Patient
+from records.tables import Patient, WorkAhead
+from records.tables.people import NEVER
 from tests.api.conftest import EMERGENCY, WANG, WELL, Network
 from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
 
@@ -19,6 +22,7 @@ from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
 async def counted(network: Network) -> None:
     """As housekeeping counts."""
     parts = network.parts
+    await LookingAhead(parts.database, parts.vault, parts.plans, parts.clock).catch_up()
     async with parts.database.begin() as session:
         now = await parts.clock.now(session)
         await keep(session, await TeamFigures(session, now).make(), now=now)
@@ -87,7 +91,12 @@ async def test_every_number_names_the_people_whom_it_counts(network: Network) ->
     figures += [("refill", code, count) for code, count in numbers["refills"].items()]
     figures += [("ahead", str(week), count) for week, count in enumerate(numbers["ahead"])]
     figures += [("overdue", "tasks", numbers["overdue_tasks"])]
+    figures += [("done", kind, numbers[name]) for kind, name in (("visit_completed", "visits_done"), ("call_made", "calls_made"))]
+    figures += [("asked", how, count) for how, count in numbers["referrals_asked"].items()]
+    figures += [("load", f"{kind}.{week}", n) for kind, weeks in numbers["load"].items() for week, n in enumerate(weeks)]
+    figures += [("load", "visit.0-3", sum(numbers["load"]["visit"][:4]))]
     assert numbers["follow_up"]["lost"] == 2
+    assert (numbers["visits_done"], sum(numbers["load"]["visit"]) > 4, len(numbers["room"])) == (1, True, 12)
     for figure, code, count in figures:
         listed: list[str] = []
         after = None
@@ -102,10 +111,41 @@ async def test_every_number_names_the_people_whom_it_counts(network: Network) ->
         assert set(listed) <= set(people.values())
     of_team = (await network.get("/overview/people", "supervisor", of="follow_up:lost", team="team-1")).json()
     assert [one["name"] for one in of_team["items"]] == ["Lin Lost"]
-    for of, status in (("follow_up", 422), ("nothing:at_all", 422), ("ahead:99", 422), ("texts:arrived", 422)):
+    for of, status in (("load:visit.12", 422), ("load:rest.1", 422), ("done:died", 422), ("asked:x", 422), ("load:visit.1-x", 422)):
+        assert (await network.get("/overview/people", "supervisor", of=of)).status_code == status, of
+    for of, status in (("follow_up", 422), ("nothing:at_all", 422), ("ahead:99", 422), ("texts:handed", 422)):
         assert (await network.get("/overview/people", "supervisor", of=of)).status_code == status, of
     assert (await network.get("/overview/people", "supervisor", of="tag:red", after="x")).status_code == 422
     assert (await network.get("/overview/people", "manager", of="tag:red")).status_code == 403
+
+
+async def test_what_is_foreseen_follows_whoever_takes_a_step_and_ends_with_their_care(network: Network) -> None:
+    patient = await network.enrol()
+    await network.post(f"/patients/{patient}/visits", {"readings": WELL})
+    parts = network.parts
+    looking = LookingAhead(parts.database, parts.vault, parts.plans, parts.clock)
+
+    async def foreseen() -> list[tuple[str, str]]:
+        async with parts.database.reading() as session:
+            rows = await session.execute(select(WorkAhead.kind, WorkAhead.care_team_id).order_by(WorkAhead.day))
+            return [(kind, team) for kind, team in rows]
+
+    assert [await looking.catch_up(), await looking.catch_up()] == [1, 0]
+    calm = await foreseen()
+    assert ("visit", "team-1") in calm
+    await network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY})
+    await network.post(f"/patients/{patient}/move", {"care_team": "team-3"}, "coordinator")
+    assert [await looking.catch_up(), await looking.catch_up()] == [1, 0]
+    red = await foreseen()
+    assert len(red) > len(calm), "somebody red is seen more often"
+    assert {team for _, team in red} == {"team-3"}
+    await network.post(f"/patients/{patient}/withdraw", {}, "coordinator")
+    await looking.catch_up()
+    assert await foreseen() == []
+    async with parts.database.begin() as session:
+        row = await session.get_one(Patient, patient)
+        row.life, row.looked_ahead, row.state = "active", NEVER, b"not what was sealed"
+    assert [await looking.catch_up(), await looking.catch_up()] == [1, 0], "who does not open keeps nobody waiting"
 
 
 async def test_the_shares_are_of_whom_they_say(network: Network) -> None:

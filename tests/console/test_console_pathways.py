@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from records.figures import TeamFigures, keep
 from tests.api.conftest import Network
@@ -18,10 +19,10 @@ from tests.console.browsing import PHONE, Browsing, accessible, browsing, fits, 
 WIDE = {"width": 1600, "height": 1000}
 
 
-@pytest.fixture
-async def desk(network: Network) -> AsyncIterator[Browsing]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(network: Network, chromium_of_all: Browser) -> AsyncIterator[Browsing]:
     """Browsers on the network; texts are checked in its process."""
-    async with served(replace(network.parts, checker=InProcess())) as site, browsing(site.url) as it:
+    async with served(replace(network.parts, checker=InProcess())) as site, browsing(site.url, chromium_of_all) as it:
         yield it
 
 
@@ -129,7 +130,7 @@ async def test_a_text_is_judged_as_it_is_typed_and_saved_by_a_key(desk: Browsing
     await page.keyboard.press("Escape")
     await page.keyboard.type("within: 9 days")
     await page.keyboard.press("Control+s")
-    await expect(page.locator("#state")).to_have_text("Saved")
+    await expect(page.locator("#state")).to_have_text(re.compile("^Saved at"))
     await expect(page.locator("#standing .pill")).to_have_text("checked")
     kept = (await network.get(f"/drafts/{draft}", "coordinator")).json()
     assert "tag: red, within: 9 days}" in kept["text"]
@@ -175,7 +176,7 @@ async def test_a_table_is_edited_as_a_table_and_stays_what_its_author_wrote(desk
     await expect(page.locator("[data-map] canvas").first).to_be_visible()
     await accessible(page)
     await page.get_by_role("button", name="Save").click()
-    await expect(page.locator("#state")).to_have_text("Saved")
+    await expect(page.locator("#state")).to_have_text(re.compile("^Saved at"))
     kept = (await network.get(f"/drafts/{draft}", "coordinator")).json()["text"].split("\n")
     before = text.split("\n")
     assert set(kept) ^ set(before) == {"      when: sbp >= 185 || dbp >= 110"}
@@ -190,7 +191,7 @@ async def test_of_two_who_edit_one_draft_the_second_sees_both_texts_and_loses_no
         await settled(page)
     await typed(first, "basis: product", " of the first")
     await first.keyboard.press("Control+s")
-    await expect(first.locator("#state")).to_have_text("Saved")
+    await expect(first.locator("#state")).to_have_text(re.compile("^Saved at"))
     await typed(second, "HIGH: {", " # by the second")
     await second.keyboard.press("Control+s")
     await expect(second.get_by_role("heading", name="Two of you edited this draft")).to_be_visible()

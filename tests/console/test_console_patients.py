@@ -104,7 +104,7 @@ async def test_what_a_pause_will_do_is_shown_before_it_is_saved_and_the_wrong_re
     await seen(page, "patients-deeds")
     await page.get_by_role("link", name="Pause: travelling").click()
     await page.get_by_label("Last day of the pause").fill("2025-04-20")
-    await expect(page.locator("#would")).to_contain_text("Care rests until 2025-04-20")
+    await expect(page.locator("#would")).to_contain_text("Care rests until 20 Apr 2025")
     await expect(page.locator("#would")).to_contain_text("2 refills")  # what falls into it
     await accessible(page)
     await seen(page, "patients-pause")

@@ -17,14 +17,17 @@ MOST_KEYS = 8  # for a follow-up at which all is well
 
 
 async def some_work(network: Network) -> Mapping[str, str]:
-    """People of team-1 for whom something is to be done today: one is red, one is overdue, one is for today."""
+    """People of team-1: one is red, one overdue with more to do besides, one is for today, and one can wait."""
     people = {}
-    for n, (name, born) in enumerate((("王秀英", "1960-05-01"), ("Zhang Wei", "1958-04-02"), ("Li Na", "1949-11-30"))):
+    born_on = {"王秀英": "1960-05-01", "Zhang Wei": "1958-04-02", "Li Na": "1949-11-30", "Zhao Min": "1951-02-03"}
+    for n, (name, born) in enumerate(born_on.items()):
         people[name] = await network.enrol(identifier=f"A-{n}", name=name, born=born, phone=f"+861381234567{n}")
     await network.post(f"/patients/{people['Zhang Wei']}/visits", {"readings": EMERGENCY})
     await opened(network, people["王秀英"], "call/late", due=TODAY - timedelta(days=9))
-    await opened(network, people["Zhang Wei"], "call/red", due=TODAY + timedelta(days=2))
+    await opened(network, people["Zhang Wei"], "call/red", due=TODAY)
+    await opened(network, people["王秀英"], "call/ahead", due=TODAY + timedelta(days=3))
     await opened(network, people["Li Na"], "call/today", due=TODAY)
+    await opened(network, people["Zhao Min"], "call/week", due=TODAY + timedelta(days=5))
     return people
 
 
@@ -38,8 +41,20 @@ async def test_a_manager_works_down_the_day_by_keyboard(network: Network, browse
     await expect(page).to_have_url(f"{browser.url}/today")
     assert await names(page) == ["Zhang Wei", "王秀英", "Li Na"], "red, then overdue, then today's"
     assert await page.locator(".group").all_inner_texts() == ["Red", "Overdue", "For this day"]
+    assert await page.locator(".counted a").all_inner_texts() == ["Red 1", "Overdue 1", "For this day 1", "Within a week 1"]
+    await expect(page.locator("#what-is-left")).to_have_text("3 people to see to")
+    await expect(page.locator("[data-line]", has_text="王秀英").locator(".also")).to_contain_text("due 6 Mar")
     await accessible(page)
     await seen(page, "today-list")
+    for _ in range(4):
+        await page.keyboard.press("j")
+    await page.keyboard.press("Enter")  # behind the last line is the way to what can wait
+    await expect(page).to_have_url(re.compile("only=later"))
+    assert await names(page) == ["Zhao Min"]
+    await accessible(page)
+    await seen(page, "today-later")
+    await page.get_by_role("link", name="Everybody of this day").click()
+    await expect(page.locator("[data-line]")).to_have_count(3)
     await page.keyboard.press("?")
     await expect(page.locator("#keys")).to_be_visible()
     await accessible(page)

@@ -170,9 +170,9 @@ def test_the_order_of_rows_decides_and_is_told() -> None:
 
 def test_a_change_is_told_in_every_language_of_the_console() -> None:
     change = ("red: 15 days, yellow", "red: 10 days, yellow")
-    assert _told(change, language="zh-Hans") == ["red：每15天一次改为每10天一次"]
-    assert _told(change, language="zh-Hant") == ["red：每15天一次改為每10天一次"]
-    assert _told(change, language="es") == ["red: cada 15 días pasa a cada 10 días"]
+    assert _told(change, language="zh-Hans") == ["红：每15天一次改为每10天一次"]
+    assert _told(change, language="zh-Hant") == ["紅：每15天一次改為每10天一次"]
+    assert _told(change, language="es") == ["rojo: cada 15 días pasa a cada 10 días"]
     missing = [phrase for phrase, texts in phrases().items() if set(texts) != {"en", "zh-Hans", "zh-Hant", "es"}]
     assert not missing
     filled = {phrase: {frozenset(re.findall(r"{\w+}", text)) for text in texts.values()} for phrase, texts in phrases().items()}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from records.database import Database
@@ -13,7 +14,7 @@ from records.tables import Base
 
 GROWING = frozenset(
     {"patient", "person_key", "person_token", "enrolment", "event", "step", "timeline", "task", "visit_booking", "delivery"}
-    | {"attempt", "message", "referral", "refill", "audit", "audit_subject", "idempotency"}
+    | {"attempt", "message", "referral", "refill", "work_ahead", "audit", "audit_subject", "idempotency"}
 )
 
 _OF_GROWING = re.compile(rf"\b({'|'.join(sorted(GROWING))})\b")  # what reads nothing else costs what it costs
@@ -46,7 +47,8 @@ class Listener:
     heard: dict[tuple[str, str], Asked] = field(default_factory=dict)
 
     def __call__(self, _: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: bool) -> None:
-        if self.where and re.match(r"\s*(SELECT|WITH|UPDATE|DELETE)\b", statement) and _OF_GROWING.search(statement):
+        writes = "INSERT INTO" in statement  # what is new is written, and nothing is looked for
+        if self.where and not writes and re.match(r"\s*(SELECT|WITH|UPDATE|DELETE)\b", statement) and _OF_GROWING.search(statement):
             self.heard.setdefault((self.where, statement), Asked(self.where, statement, parameters, self.share))
 
     @contextmanager
@@ -56,6 +58,16 @@ class Listener:
             yield
         finally:
             self.where = ""
+
+
+def alike(asked: Asked, *, sqlite: bool) -> tuple[object, ...]:
+    """What is the same for two statements that need one look only.
+
+    SQLite, without statistics, goes by the text alone; PostgreSQL by what is looked for, too, whatever the moment.
+    """
+    if sqlite:
+        return (asked.statement,)
+    return (asked.statement, asked.share, *(str(one) for one in asked.parameters if not isinstance(one, date)))
 
 
 async def too_much(city: Database, asked: Asked, most: Mapping[str, float]) -> list[str]:

@@ -165,8 +165,8 @@ async def test_a_year_under_fire_is_the_same_year(tmp_path: Path, breeder: Breed
 
 
 COMMUNITY_ENDS = moment("2025-06-03", "09:00")
-A_FEW = 6  # patients
-KILLS = 8  # more of them, of more people and on other moments: python -m bench storm
+A_FEW = 4  # patients
+KILLS = 5  # more of them, of more people and on other moments: python -m bench storm
 SEED = 20250303  # of the moments at which processes are killed
 
 

@@ -46,7 +46,7 @@ def test_a_file_is_held_against_what_is_shipped_and_what_is_published_here(tmp_p
     code, output = _diff("hypertension@current", str(sooner), home=tmp_path)
     assert (code, output.startswith("nothing changes that patients")) == (0, True)
     chinese = _diff(f"hypertension@{BASE}", str(sooner), "--language", "zh-Hans", home=tmp_path)
-    assert chinese == (0, "service follow_up\n  ~ red：每15天一次改为每10天一次\n")
+    assert chinese == (0, "service follow_up\n  ~ 红：每15天一次改为每10天一次\n")
     for wrong, remedy in (
         ("hypertensoin", "use a file, one of"),
         (str(broken), "mend them first: cairn pathways check"),

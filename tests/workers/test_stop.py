@@ -31,7 +31,7 @@ from workflows.contract import PATIENTS_QUEUE
 CAIRN = Path(sys.executable).with_name("cairn")
 START = moment("2025-03-03", "09:00")
 LONGEST = 10.0  # seconds
-PEOPLE = 40
+PEOPLE = 20
 
 
 @asynccontextmanager

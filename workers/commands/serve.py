@@ -52,8 +52,8 @@ async def _up(settings: Settings, phones: Phones | None = None, *also: Callable[
 
 
 def run(
-    patients: Annotated[int, typer.Option(help="How many people of the sample community are enrolled.")] = 60,
-    days: Annotated[int, typer.Option(help="How many days are played.")] = 365,
+    patients: Annotated[int, typer.Option(min=6, help="How many people of the sample community are enrolled.")] = 60,
+    days: Annotated[int, typer.Option(min=1, help="How many days are played.")] = 365,
     start: Annotated[str, typer.Option(help="The first day.")] = "2025-03-03",
     seed: Annotated[int, typer.Option(help="Which community, and how its people behave.")] = 1,
     stay: Annotated[bool, typer.Option(help="Serve the pages afterwards until Ctrl-C.")] = sys.stdout.isatty(),

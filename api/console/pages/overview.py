@@ -5,21 +5,27 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
+from markupsafe import Markup, escape
 
 from api.console.desk import N_, NOTICES, Desk, at
+from api.console.render import number, percent
 from api.depends import Parts, Session
+from api.models.alerts import AlertOut
 from api.models.overview import CountedOut
-from api.overviewing import by_team, overview, people_behind
+from api.overviewing import by_team, counted_on, of_all_and_each, overview, people_behind
 from api.parts import ApiParts
-from api.routes.alerts import list_alerts, see_alert
+from api.routes.alerts import see_alert, standing
 from api.showing.words import word
 from records.database import Database
-from records.figures import LOST_AFTER
+from records.figures import AHEAD, LOAD_KINDS, LOAD_WEEKS, LOST_AFTER
 from records.tables import CareTeam
 from records.worklist import Worklist
 
@@ -50,10 +56,67 @@ TITLES: Mapping[str, str] = {
     "texts:failed": N_("Texts that could not be sent"),
     "texts:lost": N_("Texts that did not arrive"),
     "texts:unknown": N_("Texts of which nobody knows"),
+    "texts:arrived": N_("Texts that arrived"),
+    "texts:late": N_("Texts that should have gone out"),
+    "late:steps": N_("People whose due moment nobody came for"),
+    "done:visit_completed": N_("Visits of the last thirty days"),
+    "done:call_made": N_("Calls of the last thirty days"),
+    "done:answer_received": N_("Answers of the last thirty days"),
+    "done:dispensed": N_("Dispenses of the last thirty days"),
+    "asked:evidence": N_("Referrals of the last ninety days, closed on evidence"),
+    "asked:open": N_("Referrals of the last ninety days, still open"),
+    "asked:without": N_("Referrals of the last ninety days that ended without evidence"),
+    "load:visit": N_("Visits foreseen"),
+    "load:screening": N_("Tests and screenings foreseen"),
+    "load:call": N_("Calls foreseen"),
+    "load:task": N_("Other tasks foreseen"),
+    "ahead": N_("Follow-up falls due"),
     "overdue:tasks": N_("Tasks overdue"),
 }
+#: In which order a list is, by its figure.
+ORDERS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("follow_up", "seen", "task", "overdue", "referral", "asked", "refill", "late"), N_("those who waited longest first")
+    ),
+    **dict.fromkeys(("ahead", "load"), N_("the soonest first")),
+    **dict.fromkeys(("done", "texts"), N_("the oldest first")),
+}
+#: Whom an alert concerns, by its kind, and under which of its counts they are.
+CONCERNED: Mapping[str, tuple[str, str]] = {
+    "not_handed_over": ("texts:late", "waiting"),
+    "not_stepped": ("late:steps", "people"),
+    "not_arriving": ("texts:lost", "lost"),
+}
+OF_WEEKS = ("ahead:", "load:")  # numbers of some weeks ahead
 #: In which section of the words a figure's codes are.
 SECTIONS: Mapping[str, str] = {"task": "tasks"}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Writes a number that opens the list of people behind it, for whoever may see them. A page has some three hundred; as macros
+    of a template they were two thirds of its time.
+    """
+
+    language: str
+    team: str | None
+    may: bool
+
+    def people(self, of: str, count: int | None, team: str | None = None) -> Markup:
+        """A count."""
+        return self._written(of, number(count or 0, self.language), self.may and bool(count), team)
+
+    def part(self, of: str, share: float | None, team: str | None = None) -> Markup:
+        """A share from 0 to 1."""
+        return self._written(of, percent(share, self.language), self.may and bool(share), team)
+
+    def _written(self, of: str, text: str, opens: bool, team: str | None) -> Markup:
+        whose = team or self.team
+        at = f"of={_quoted(of)}&amp;team={_quoted(whose)}" if whose else f"of={_quoted(of)}"
+        return Markup(f'<a href="/overview/people?{at}">{escape(text)}</a>') if opens else escape(text)
+
+
+_quoted = lru_cache(4096)(quote)
 
 
 @router.get("/overview")
@@ -61,15 +124,21 @@ async def overview_page(desk: OverviewDesk, session: Session, parts: Parts, team
     """The numbers."""
     team = team or None
     scope = desk.caller.scope
-    alerts = (await list_alerts(desk.caller, session, limit=A_PAGE)).items if desk.may("alerts.read") else []
+    if team is None:
+        numbers, teams = await of_all_and_each(session, parts, scope, limit=A_PAGE, after=after)
+    else:
+        numbers, teams = await overview(session, parts, scope, team=team), None
     return desk.html(
         "overview/numbers.html",
-        numbers=await overview(session, parts, scope, team=team),
+        numbers=numbers,
+        weeks=[(numbers.as_of or numbers.now).date() + timedelta(weeks=week) for week in range(LOAD_WEEKS)],
+        alarming=_alarming,
         team=team,
         chosen=await session.get(CareTeam, team) if team else None,
-        teams=await by_team(session, parts, scope, limit=A_PAGE, after=after) if team is None else None,
-        alerts=alerts,
+        teams=teams,
+        alerts=await standing(session, desk.caller, limit=A_PAGE),
         lost_after=LOST_AFTER.days,
+        opens=Opening(desk.language, team, desk.may("overview.people")),
     )
 
 
@@ -88,28 +157,34 @@ async def teams_file(desk: OverviewDesk, session: Session, parts: Parts) -> Resp
                 + [numbers.follow_up.get(name, 0) for name in ("overdue", "lost")]
                 + [numbers.patients_by_reach.get("unreachable", 0), sum(numbers.open_tasks.values()), numbers.overdue_tasks]
                 + [numbers.visits_done, numbers.calls_made, *numbers.ahead]
+                + [count for kind in LOAD_KINDS for count in numbers.load[kind]]
+                + numbers.room
             )
         after = page.next
         if after is None:
             break
     names = ["team", "name", "counted", "in_care", "covered", "on_time", "controlled", "closed", "arrived", "overdue", "lost"]
     names += ["unreachable", "open_tasks", "overdue_tasks", "visits_done", "calls_made"]
-    names += [f"due_week_{week}" for week in range(8)]
-    return _file("cairn-teams.csv", [names, *rows])
+    names += [f"due_week_{week}" for week in range(AHEAD)]
+    names += [f"{kind}_foreseen_week_{week}" for kind in LOAD_KINDS for week in range(LOAD_WEEKS)]
+    names += [f"room_week_{week}" for week in range(LOAD_WEEKS)]
+    return csv_file("cairn-teams.csv", [names, *rows])
 
 
 @router.get("/overview/people")
 async def people_page(desk: PeopleDesk, session: Session, parts: Parts, of: Of, team: Team = None, after: After = None) -> Response:
     """Whom a number counts."""
     page = await people_behind(session, parts, desk.caller.scope, of, team=team or None, limit=A_PAGE, after=after)
-    teams = {one.id: one.name for one in await Worklist(session).teams(desk.caller.scope)}
+    teams = await Worklist(session).names({one.care_team for one in page.items} | ({team} if team else set()))
     return desk.html(
         "overview/more.html" if desk.within else "overview/people.html",
         page=page,
         of=of,
         team=team or None,
         teams=teams,
-        title=TITLES.get(of, ""),
+        title=TITLES.get(of) or TITLES.get(of.partition(".")[0]) or TITLES.get(of.partition(":")[0], ""),
+        span=_span(of, await counted_on(session, parts, desk.caller.scope)) if of.startswith(OF_WEEKS) else None,
+        order=ORDERS.get(of.partition(":")[0], ""),
         called=_called(of, desk.language),
     )
 
@@ -150,12 +225,25 @@ def _cells(one: CountedOut) -> list[object]:
     return [one.patient, one.name, one.tag, one.care_team, *days, one.reach]
 
 
+def _alarming(alert: AlertOut) -> tuple[str, int]:
+    """The list of whom an alert concerns, and how many they are."""
+    of, count = CONCERNED.get(alert.kind, ("", ""))
+    return of, int(alert.counts.get(count) or 0)
+
+
+def _span(of: str, counted: date) -> tuple[date, date]:
+    """The days that a number of weeks ahead is of."""
+    first, _, last = of.rpartition(":")[2].rpartition(".")[2].partition("-")
+    return counted + timedelta(weeks=int(first)), counted + timedelta(weeks=int(last or first) + 1, days=-1)
+
+
 def _called(of: str, language: str) -> str:
     figure, _, code = of.partition(":")
     return word(SECTIONS.get(figure, "words"), code, language)
 
 
-def _file(name: str, rows: Iterable[Iterable[object]]) -> Response:
+def csv_file(name: str, rows: Iterable[Iterable[object]]) -> Response:
+    """Rows as a file that every spreadsheet reads."""
     return Response(
         "\ufeff" + _written(rows),  # without the mark a spreadsheet takes Chinese for something else
         media_type="text/csv; charset=utf-8",

@@ -59,11 +59,12 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """A text. ``mine``: from the phone to us."""
+    """A text. ``mine``: from the phone to us. ``n`` counts up: it says which came first where the clock stands."""
 
     mine: bool
     text: str
     at: datetime
+    n: int
 
 
 @router.get("/phones")
@@ -134,7 +135,7 @@ async def _page(desk: Desk, session: AsyncSession, parts: ApiParts, token: str, 
         talk=await _talk(parts, number) if chosen is not None else [],
         zone=chosen.owner.zone if chosen is not None and chosen.owner is not None else await _zone(session),
         clock=clock,
-        mark=_mark(int(held[-1].sid[2:], 16) if held else 0, len(await pretended.replies()), clock),
+        mark=_mark(_n(held[-1].sid) if held else 0, len(await pretended.replies()), clock),
     )
 
 
@@ -193,6 +194,11 @@ async def _zone(session: AsyncSession) -> str:
 
 async def _talk(parts: ApiParts, number: str) -> list[Bubble]:
     pretended = phones_of(parts)
-    held = [Bubble(False, sms.text, sms.accepted_at) for sms in await pretended.messages(number)]
-    replies = [Bubble(True, reply.text, reply.at) for reply in await pretended.replies(number)]
-    return sorted([*held, *replies], key=lambda one: one.at)
+    held = [Bubble(False, sms.text, sms.accepted_at, _n(sms.sid)) for sms in await pretended.messages(number)]
+    replies = [Bubble(True, reply.text, reply.at, _n(reply.sid)) for reply in await pretended.replies(number)]
+    return sorted([*held, *replies], key=lambda one: (one.at, one.n))
+
+
+def _n(sid: str) -> int:
+    """``sid`` counts up, in hexadecimal after two letters."""
+    return int(sid[2:], 16)

@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from api import problems
+from api.console.amiss import as_pages, page_of
 from api.console.desk import COOKIE, N_, first_page, only_sets_up, pages_of, signed_in
 from api.console.forms import CSRF, MOST_FIELDS, Form, csrf_token, is_ours, read_form
 from api.console.languages import COOKIE as LANGUAGE
@@ -54,23 +55,14 @@ def handle(app: FastAPI) -> None:
     async def _problem(request: Request, problem: Problem) -> Response:
         if request.url.path.startswith(MACHINES):
             return problems.answer(problem.status, problem.detail, problem.faults)
-        reader, parts = Reader.of(request), parts_of(request)
         if problem.status == 401:
-            return await _asked_to_sign_in(request, parts)
-        caller = await signed_in(request, parts)
+            return await _asked_to_sign_in(request, parts_of(request))
+        caller = await signed_in(request, parts_of(request))
         if caller is not None and only_sets_up(caller) and problem.status == 403:
             return RedirectResponse(first_page(caller), 303)
-        key = request.cookies.get(COOKIE, "")
-        return html(
-            "problem.html",
-            status=problem.status,
-            reader=reader,
-            caller=caller,
-            pages=pages_of(caller) if caller else [],
-            csrf=csrf_token(key),
-            notice="",
-            problem=problem,
-        )
+        return page_of(request, problem, caller)
+
+    as_pages(app, MACHINES)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

@@ -2,6 +2,7 @@
 // The text in the editor is the one truth: a table's cell is written into it by the server, and drawn from it again.
 import { all, carried, one } from "./console.js";
 import { settle } from "./pathways.js";
+import { keeping, now, told as worded } from "./pathways_kept.js";
 import { completing } from "./pathways_completion.js";
 import { sending } from "./session.js";
 import {
@@ -10,13 +11,14 @@ import {
 
 const PAUSE = 350; // milliseconds without a key before the text is looked at
 const AGAIN = 2500; // until it is asked again where many texts are being checked
+const SAVE_AGAIN = 5000; // until saving is tried again where there is no connection
 const bench = one("[data-workbench]");
 const form = one("#draft"), area = one("#text"), panel = one("#panel"), problems = one("#problems"), state = one("#state");
 const words = carried("editor-words");
 const { here, nonce, schema: schemaAt } = bench.dataset;
 const edits = bench.dataset.edits === "yes";
 const known = { schema: null, names: {} };
-let tab = bench.dataset.tab, saved = area.value, asked = 0, timer = 0, stopping = null, leaving = false, drawn = "", told = "", filled = "";
+let tab = bench.dataset.tab, saved = area.value, asked = 0, timer = 0, stopping = null, leaving = false, drawn = "", told = "", filled = "", saving = false, again = 0;
 if (bench.dataset.typed === "yes") saved = null;
 
 const view = new EditorView({
@@ -27,7 +29,7 @@ const view = new EditorView({
       EditorView.cspNonce.of(nonce),
       basicSetup, yaml(), syntaxHighlighting(classHighlighter), lintGutter(),
       autocompletion({ override: [completing(() => known)] }),
-      EditorView.lineWrapping,
+      EditorView.lineWrapping, EditorState.phrases.of(carried("phrases")),
       EditorView.contentAttributes.of({ "aria-label": words.label, id: "code", tabindex: "0" }),
       EditorState.readOnly.of(!edits),
       keymap.of([{ key: "Mod-s", preventDefault: true, run: () => { if (edits) save(); return true; } }, indentWithTab]),
@@ -46,12 +48,13 @@ document.addEventListener("keydown", (event) => {
     save();
   }
 });
-window.addEventListener("beforeunload", (event) => { if (dirty() && !leaving) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => { if (dirty() && !leaving && !kept.safe()) event.preventDefault(); });
 
 // --- looking: the last answer wins
 function changed() {
   area.value = text();
-  if (dirty()) state.textContent = words.unsaved;
+  state.textContent = dirty() ? words.unsaved : "";
+  kept?.changed();
   clearTimeout(timer);
   timer = setTimeout(look, PAUSE);
 }
@@ -103,7 +106,7 @@ function placed({ line, column, severity, what, remedy }) {
   const at = view.state.doc.line(Math.min(Math.max(line, 1), view.state.doc.lines));
   const from = Math.min(at.from + column - 1, at.to);
   const word = /^[^\s,{}[\]]+/.exec(at.text.slice(from - at.from));
-  return { from, to: Math.min(from + (word ? word[0].length : 1), view.state.doc.length), severity, message: `${what}; ${remedy}` };
+  return { from, to: Math.min(from + (word ? word[0].length : 1), view.state.doc.length), severity, message: `${what}${document.documentElement.lang.startsWith("zh") ? "；" : "; "}${remedy}` };
 }
 
 /** A year and a map need the whole text to be sound: until it is again, what was drawn last stays, and says so. */
@@ -224,29 +227,69 @@ function replace(before, after) {
 }
 
 // --- saving
-let saving = false;
 async function save() {
+  clearTimeout(again);
+  again = 0;
   if (saving) return;
   saving = true;
   state.textContent = words.saving;
   const sent = text();
   try {
     const read = one('[name="read"]', form);
-    const answer = await post("", { text: sent, read: read.value, do: "save", show: tab });
+    const answer = await post("", { text: sent, read: read.value, window: one('[name="window"]', form).value, do: "save", show: tab });
     if (!answer.ok) return natively();
     const said = await answer.json();
     read.value = said.read;
     saved = sent;
     one("#standing").innerHTML = said.standing;
     one("#taken-back")?.remove();
-    state.textContent = said.said || (dirty() ? words.unsaved : words.saved);
-  } catch {
-    state.textContent = words.away;
+    one("#offer")?.remove();
+    one("#newer").hidden = true;
+    if (dirty()) kept.changed();
+    else kept.saved();
+    state.textContent = said.said || (dirty() ? words.unsaved : worded(words.saved, { time: now() }));
+  } catch (lost) {
+    if (lost.name === "AbortError") state.textContent = words.unsaved; // nobody signed in again
+    else {
+      state.textContent = words.waits;
+      again = setTimeout(save, SAVE_AGAIN);
+    }
   } finally {
     saving = false;
   }
   return undefined;
 }
+window.addEventListener("online", () => { if (again) save(); });
+
+// --- nothing is lost, and nobody writes over what they have not seen
+const kept = edits ? keeping({
+  here, form, text, dirty, heard,
+  say: (word, time) => { if (!again) state.textContent = worded(words[word], { time }); },
+  restore: (typed) => replace(text(), typed),
+}) : null;
+
+/** `before`: the edit that this window had read when it asked. */
+function heard(said, before) {
+  const read = one('[name="read"]', form);
+  if (saving || read.value !== before || said.closed) return;
+  if (one("#others").innerHTML !== said.others) one("#others").innerHTML = said.others;
+  if (said.read === before) {
+    one("#standing").innerHTML = said.standing;
+    return;
+  }
+  const who = said.who || words.somebody;
+  if (dirty()) {
+    const notice = one("#newer");
+    one("p", notice).textContent = worded(words.newer, { who });
+    notice.hidden = false;
+    return;
+  }
+  [read.value, saved] = [said.read, said.text];
+  one("#standing").innerHTML = said.standing;
+  replace(text(), said.text);
+  state.textContent = worded(words.theirs, { who });
+}
+one("#newer button").addEventListener("click", natively);
 
 /** As a browser without a script would: whatever keeps it from being saved comes as a page, with all that was typed. */
 function natively() {

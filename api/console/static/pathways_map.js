@@ -10,6 +10,19 @@ const { cytoscape } = await import("./vendor/map.js");
 
 const SHAPES = { service: "round-rectangle", home: "round-rectangle", table: "rectangle", row: "rectangle", decision: "round-rectangle" };
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/** How high a box must be for its label: wide signs take about twice the room. */
+const high = (label, width, least) => {
+  let lines = 1, left = width;
+  for (const word of label.split(/(?<=\s)|(?<=[\u2e80-\uffef])/)) {
+    const needs = [...word].reduce((sum, sign) => sum + (sign > "\u2e80" ? 17.5 : 9.3), 0);
+    if (needs > left && left < width) {
+      lines += 1;
+      left = width;
+    }
+    left -= needs;
+  }
+  return Math.max(least, lines * 21 + 14);
+};
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 /** How boxes and lines look, by the tokens of the theme. */
@@ -20,11 +33,11 @@ function styles() {
   return [
     { selector: "node", style: {
       label: "data(label)", color: ink, "font-family": "system-ui, sans-serif", "font-size": 17, "text-wrap": "wrap", "text-max-width": 178,
-      "text-valign": "center", width: 190, height: 50, shape: (node) => SHAPES[node.data("kind")] ?? "round-rectangle",
+      "text-valign": "center", width: 190, height: (node) => high(node.data("label"), 178, 50), shape: (node) => SHAPES[node.data("kind")] ?? "round-rectangle",
       "background-color": card, "border-width": 1.5, "border-color": field } },
     { selector: "node[kind='service'], node[kind='home']", style: { "background-color": token("accent-soft"), "border-color": token("accent") } },
     { selector: "node[kind='row']", style: { width: 140, height: 36 } },
-    { selector: "node[kind='refer'], node[kind='task'], node[kind='send'], node[kind='alert']", style: { "border-style": "dashed", width: 210, height: 66, "text-max-width": 198 } },
+    { selector: "node[kind='refer'], node[kind='task'], node[kind='send'], node[kind='alert']", style: { "border-style": "dashed", width: 210, height: (node) => high(node.data("label"), 198, 50), "text-max-width": 198 } },
     { selector: "node[kind='row'], node[kind='decision']", style: {
       "background-color": (node) => tone(node.data("tag"), 1), "border-color": (node) => tone(node.data("tag"), 0), color: ink } },
     { selector: "edge", style: { width: 1.4, "line-color": field, "curve-style": "bezier", "target-arrow-shape": "triangle", "target-arrow-color": field, opacity: 0.7 } },

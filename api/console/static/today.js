@@ -4,7 +4,8 @@ import { offers } from "./keeping.js";
 import { when } from "./recording.js";
 
 const lines = () => all("[data-line]");
-const main = (line) => one("[data-does=o]", line);
+const stops = () => all("[data-line], #more a, [data-waits]"); // where the lines end are links to more
+const main = (line) => one("[data-does=o]", line) ?? line;
 const current = () => document.activeElement?.closest?.("[data-line]");
 const typing = (element) => element?.closest?.("input, select, textarea, [contenteditable]");
 
@@ -15,8 +16,9 @@ function go(line) {
 }
 
 function move(by) {
-  const found = lines();
-  const at = found.indexOf(current());
+  const found = stops();
+  const at = found.findIndex((stop) => stop.contains(document.activeElement));
+  if (by > 0 && lines().length - at < 4) one("#more a")?.click(); // the next ones come before they are reached
   go(found[Math.max(0, Math.min(found.length - 1, at < 0 ? 0 : at + by))]);
 }
 
@@ -117,7 +119,7 @@ async function refresh() {
   looked = performance.now();
   const address = new URL(location.href);
   address.searchParams.delete("saved");
-  if (lines().length > 12) address.searchParams.set("whole", "yes");
+  if (lines().length > list.dataset.atOnce) address.searchParams.set("whole", "yes");
   try {
     const answer = await fetch(address, { headers: { "X-Cairn-Unattended": "1" } });
     if (!answer.ok) return;

@@ -39,6 +39,7 @@ TABS: tuple[Tab, ...] = (
     Tab("hooks.manage", "/admin/connections", N_("Connections")),
     Tab("usage.read", "/admin/channels", N_("Channels")),
     Tab("holidays.write", "/admin/closures", N_("Closures")),
+    Tab("holidays.write", "/admin/stock", N_("Stock")),
     Tab("holidays.write", "/admin/holidays", N_("Holidays")),
     Tab("referral_limits.write", "/admin/limits", N_("Time limits")),
     Tab("clock.move", "/admin/clock", N_("Clock")),
@@ -81,8 +82,11 @@ def asked(
     form: Form | None = None,
     status: int = 200,
     about: str = "",
+    action: str = "",
 ) -> Response:
-    """A form. ``title``, ``button`` and ``says`` are in the reader's language already; ``about``: whom or what it concerns."""
+    """A form. ``title``, ``button`` and ``says`` are in the reader's language already; ``about``: whom or what it concerns;
+    ``action``: where the form goes, if not to the page's own address.
+    """
     return page(
         desk,
         "asked.html",
@@ -96,6 +100,7 @@ def asked(
         danger=danger,
         form=form,
         about=about,
+        action=action,
     )
 
 

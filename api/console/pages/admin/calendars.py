@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.console.desk import N_, Desk, at
 from api.console.forms import Form, made
+from api.console.languages import translations
 from api.console.pages.admin.asking import Ask, asked, names_of_places, page, places_to_choose, refused
 from api.depends import Session
 from api.editing import standing
@@ -20,7 +21,7 @@ from api.problems import Problem, not_found
 from api.routes.closures import close_place, delete_closure, list_closures
 from api.routes.holidays import delete_day, put_day, read_year, take_over
 from records.places import Places
-from records.tables import Closure, VisitBooking
+from records.tables import CareTeam, Closure, VisitBooking
 
 router = APIRouter(include_in_schema=False)
 Closes = Annotated[Desk, at("closures.write")]
@@ -29,6 +30,11 @@ Short = Annotated[str, Query(max_length=400)]
 CalendarName = Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 Year = Annotated[int, Query(ge=1900, le=2200)]
 MOST_COUNTED = 1000
+#: What a day is that is in no calendar any more.
+AGAIN = {
+    "weekend": N_("The day is a weekend again: nobody is visited or texted then."),
+    "working": N_("It is a working day again: visits are booked and texts go out then."),
+}
 CLOSING = N_(
     "Nobody is sent there on these days, and no visit is booked. Visits that are booked "
     "already get another day, and each patient is told. Referrals and refills are asked "
@@ -118,6 +124,44 @@ async def say_day(desk: Holds) -> Response:
     except Problem as problem:
         return await _again(desk, problem, calendar)
     return desk.go(f"/admin/holidays?calendar={calendar}&year={on.year}", said="saved")
+
+
+@router.get("/admin/holidays/remove")
+async def before_removing(desk: Holds, session: Session, calendar: CalendarName, day: date) -> Response:
+    """What taking the day out of the calendar does, and whom it finds booked."""
+    days = await read_year(desk.caller, session, calendar, day.year)
+    there = next((one for one in days.items if one.day == day), None)
+    if there is None:
+        raise not_found()
+    weekend, teams = day.weekday() >= 5, await _teams(session, desk)
+    within = (VisitBooking.care_team_id.in_(teams), VisitBooking.day == day)
+    booked = await session.scalar(select(func.count()).where(*within)) or 0
+    then = AGAIN["weekend" if weekend else "working"]
+    counted = translations(desk.language, "admin").ngettext(
+        "One visit is booked on it among your teams, and stays where it is.",
+        "%(num)s visits are booked on it among your teams, and stay where they are.",
+        booked,
+    )
+    sent = {"calendar": calendar, "day": day.isoformat(), "what": "none"}
+    fields = [Ask(name, "", "hidden", value) for name, value in sent.items()]
+    return asked(
+        desk,
+        desk.say(N_("Remove this day?")),
+        fields,
+        back=f"/admin/holidays?calendar={calendar}&year={day.year}",
+        button=desk.say(N_("Remove it")),
+        says=[desk.say(then), counted % {"num": booked}],
+        about=f"{day.isoformat()} {there.name}",
+        action="/admin/holidays/day",
+    )
+
+
+async def _teams(session: AsyncSession, desk: Desk) -> list[str]:
+    """The caller's care teams."""
+    under = await standing(session, desk.caller)
+    if not under.everywhere:
+        return sorted(under.teams)
+    return list(await session.scalars(select(CareTeam.id).order_by(CareTeam.id)))
 
 
 @router.post("/admin/holidays/take-over")

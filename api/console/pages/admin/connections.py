@@ -22,7 +22,7 @@ SHOWN = 50
 
 @router.get("/admin/connections")
 async def connections(desk: Annotated[Desk, at("hooks.manage")], session: Session) -> Response:
-    """Listed; they are registered through the API, by whoever holds their public keys."""
+    """Listed; what is done with them is in ``connecting``."""
     smart = await list_smart_clients(desk.caller, session, limit=SHOWN)
     hooks = await list_hook_clients(desk.caller, session, limit=SHOWN)
     pushes = await list_webhooks(desk.caller, session, limit=SHOWN)

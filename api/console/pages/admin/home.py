@@ -14,13 +14,19 @@ from api.console.desk import Desk, at
 from api.console.pages.admin.asking import page
 from api.depends import Session
 from api.problems import not_found
-from api.routes.alerts import list_alerts, see_alert
+from api.routes.alerts import see_alert, standing
 from pathways.engine.state import SCHEMA
 from records.clock import system_time
 from records.database import head
 from records.tables import JobRow, PathwayVersion
 
 router = APIRouter(include_in_schema=False)
+JOBS = select(JobRow.name, JobRow.succeeded, JobRow.said).order_by(JobRow.name)
+VERSIONS = (
+    select(PathwayVersion.pathway, PathwayVersion.version, PathwayVersion.published)
+    .where(PathwayVersion.current)
+    .order_by(PathwayVersion.pathway)
+)
 STALE = timedelta(hours=3)  # longer than any job's turn
 
 
@@ -28,14 +34,14 @@ STALE = timedelta(hours=3)  # longer than any job's turn
 async def health(desk: Annotated[Desk, at("holidays.write")], session: Session) -> Response:
     """Whatever stands wrong comes first."""
     ready: Ready = desk.request.app.state.ready
-    alerts = await list_alerts(desk.caller, session, state="open", limit=50) if desk.may("alerts.read") else None
-    jobs = list(await session.scalars(select(JobRow).order_by(JobRow.name)))
-    versions = list(await session.scalars(select(PathwayVersion).where(PathwayVersion.current).order_by(PathwayVersion.pathway)))
+    alerts = await standing(session, desk.caller, limit=50)
+    jobs = list(await session.execute(JOBS))
+    versions = list(await session.execute(VERSIONS))
     return page(
         desk,
         "health.html",
         ready=await ready.look(),
-        alerts=alerts.items if alerts else [],
+        alerts=alerts,
         jobs=jobs,
         now=system_time(),
         stale=STALE,

@@ -19,13 +19,12 @@ from activities.rolling import versions_followed
 from api import definitions
 from api.console.desk import N_, Desk, at
 from api.console.languages import translations
-from api.console.render import words
+from api.console.render import titled
 from api.problems import Fault, Problem, not_found
-from api.showing.words import in_language
 from pathways.engine.plan import Pathway
 from records.drafts import Drafts
 from records.figures import followers
-from records.pathways import PublishedPathways
+from records.pathways import PublishedPathways, Version
 from records.scope import NETWORK, Scope
 from records.tables import CareTeam, PathwayDraft
 
@@ -108,11 +107,13 @@ class Meant:
 
 async def meant(session: AsyncSession, name: str, said: str) -> Meant:
     """The draft of this id, or the version that begins so. Raises Problem 404, 422."""
-    draft = await Drafts(session).one(said)
-    if draft is not None and draft.pathway == name:
-        return Meant(draft.version, draft.text, draft=draft)
     published = PublishedPathways(session)
-    row = await published.one(name, await definitions.meant(published, name, said))
+    row = await published.one(name, said)
+    if row is None:
+        draft = await Drafts(session).one(said)
+        if draft is not None and draft.pathway == name:
+            return Meant(draft.version, draft.text, draft=draft)
+        row = await published.one(name, await definitions.meant(published, name, said))
     if row is None:
         raise not_found()
     return Meant(row.version, row.text, published=row.published, current=row.current)
@@ -141,11 +142,11 @@ async def followed(session: AsyncSession, name: str) -> dict[str, int]:
     return kept if sum(kept.values()) >= MANY else await versions_followed(session, name)
 
 
-async def title_of(desk: Desk, session: AsyncSession, name: str) -> str:
-    """What the pathway is called, as the version in force says it."""
-    current = await PublishedPathways(session).current(name)
+async def title_of(desk: Desk, session: AsyncSession, name: str, current: Version | None = None) -> str:
+    """What the pathway is called, as the version in force says it. ``current``: that one, where it was read already."""
+    current = current or await PublishedPathways(session).current(name)
     pathway = await compiled(session, desk.parts.plans, name, current.version) if current is not None else None
-    return (in_language(pathway.title, desk.language) if pathway is not None else "") or words(name, desk.language)
+    return titled({name: pathway.title} if pathway is not None else {}, name, desk.language)
 
 
 async def teams_of(session: AsyncSession, scope: Scope) -> list[tuple[str, str]]:

@@ -83,8 +83,8 @@ async def compare_page(
         after = after or (drafts[0].id if drafts else current.version if current is not None else "")
         new = await meant(session, name, after)
         before = before or (current.version if current is not None else "")
-        old = await meant(session, name, before) if before else Meant("", "")
-        title, open_drafts = await title_of(desk, session, name), await briefs(session, drafts)
+        old = new if before == new.id else await meant(session, name, before) if before else Meant("", "")
+        title, open_drafts = await title_of(desk, session, name, current), await briefs(session, drafts)
     found, wrong = await told(parts, old, new, desk.language)
     return desk.html(
         "change/compare.html",

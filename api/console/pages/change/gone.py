@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.console.forms import Form
-from api.showing.words import in_language
+from api.showing.words import called
 from pathways.engine.plan import Pathway
 
 NOTHING, ENDS = "?", ""  # nothing is named; it ends on purpose
@@ -32,8 +32,9 @@ def gone(olds: Iterable[Pathway], new: Pathway, language: str) -> list[Gone]:
     for old in olds:
         for name, service in old.services.items():
             if name not in new.services:
-                alike = [(one.name, in_language(one.title, language)) for one in new.services.values() if one.kind == service.kind]
-                found.setdefault(f"services/{name}", Gone("services", name, in_language(service.title, language), alike))
+                same_kind = (one for one in new.services.values() if one.kind == service.kind)
+                alike = [(one.name, called(one.title, one.name, language)) for one in same_kind]
+                found.setdefault(f"services/{name}", Gone("services", name, called(service.title, name, language), alike))
         for tag in old.tags:
             if tag not in new.tags:
                 found.setdefault(f"tags/{tag}", Gone("tags", tag, "", [(one, "") for one in new.tags]))

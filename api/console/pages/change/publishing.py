@@ -6,8 +6,9 @@ Rule 2: each page says what will happen, and to whom nothing does.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
@@ -40,6 +41,7 @@ router = APIRouter(include_in_schema=False)
 Publishes = Annotated[Desk, at("pathways.publish")]
 Approves = Annotated[Desk, at("pathways.approve")]
 Writes = Annotated[Desk, at("pathways.draft")]
+REFUSALS = (403, 409, 412, 422, 428)  # said on the page; whatever else is a page of its own
 
 NOTICES |= {
     "draft_checked": N_("Checked: nothing is wrong with it, and its scenarios hold."),
@@ -89,59 +91,76 @@ async def publish_page(desk: Reads, name: PathwayName, draft_id: str) -> Respons
 @router.post("/pathways/{name}/drafts/{draft_id}/check")
 async def check(desk: Writes, parts: Parts, name: PathwayName, draft_id: str) -> Response:
     """Check it; what is wrong is shown on the page."""
-    try:
-        await _of(parts, name, draft_id)
-        found = await check_draft(desk.caller, parts, draft_id, Response())
-    except Problem as problem:
-        return await _refused(desk, name, draft_id, problem)
-    return desk.go(_at(name, draft_id), "draft_checked" if found.clean else "")
+
+    async def act() -> str:
+        return "draft_checked" if (await check_draft(desk.caller, parts, draft_id, Response())).clean else ""
+
+    return await _done(desk, name, draft_id, act)
 
 
 @router.post("/pathways/{name}/drafts/{draft_id}/ask-approval")
 async def ask(desk: Writes, parts: Parts, name: PathwayName, draft_id: str) -> Response:
     """Ask a colleague, with a note."""
-    try:
-        await _of(parts, name, draft_id)
+
+    async def act() -> str:
         note = made(desk, MaybeWhyIn, why=desk.form.text("note"))
-        await ask_approval(desk.caller, parts, draft_id, Response(), note, desk.form.text("read") or None)
-    except Problem as problem:
-        return await _refused(desk, name, draft_id, problem)
-    return desk.go(_at(name, draft_id), "approval_asked")
+        await ask_approval(desk.caller, parts, draft_id, Response(), note, _read(desk))
+        return "approval_asked"
+
+    return await _done(desk, name, draft_id, act)
 
 
 @router.post("/pathways/{name}/drafts/{draft_id}/approve")
 async def approve(desk: Approves, parts: Parts, name: PathwayName, draft_id: str) -> Response:
     """The second person answers for it."""
-    try:
-        await _of(parts, name, draft_id)
+
+    async def act() -> str:
         note = made(desk, MaybeWhyIn, why=desk.form.text("approving"))
-        await approve_draft(desk.caller, parts, draft_id, Response(), note, desk.form.text("read") or None)
-    except Problem as problem:
-        return await _refused(desk, name, draft_id, problem)
-    return desk.go(_at(name, draft_id), "draft_approved")
+        await approve_draft(desk.caller, parts, draft_id, Response(), note, _read(desk))
+        return "draft_approved"
+
+    return await _done(desk, name, draft_id, act)
 
 
 @router.post("/pathways/{name}/drafts/{draft_id}/send-back")
 async def back(desk: Approves, parts: Parts, name: PathwayName, draft_id: str) -> Response:
     """It is to be written otherwise, and why."""
-    try:
-        await _of(parts, name, draft_id)
+
+    async def act() -> str:
         await send_back(desk.caller, parts, draft_id, made(desk, WhyIn, why=desk.form.text("why")), Response())
-    except Problem as problem:
-        return await _refused(desk, name, draft_id, problem)
-    return desk.go(_at(name, draft_id), "draft_sent_back")
+        return "draft_sent_back"
+
+    return await _done(desk, name, draft_id, act)
 
 
 @router.post("/pathways/{name}/drafts/{draft_id}/publish")
 async def publish(desk: Publishes, parts: Parts, name: PathwayName, draft_id: str) -> Response:
     """New enrolments follow it from now."""
-    try:
-        await _of(parts, name, draft_id)
+
+    async def act() -> str:
         note = made(desk, MaybeWhyIn, why=desk.form.text("note"))
-        await publish_draft(desk.caller, parts, draft_id, Response(), note, desk.form.text("read") or None)
+        await publish_draft(desk.caller, parts, draft_id, Response(), note, _read(desk))
+        return "version_published"
+
+    return await _done(desk, name, draft_id, act)
+
+
+async def _done(desk: Desk, name: str, draft_id: str, act: Callable[[], Awaitable[str]]) -> Response:
+    """One step with a draft of this pathway, ``act``, which answers the notice of the page that follows; or why it is refused."""
+    try:
+        async with desk.parts.database.reading() as session:
+            await draft_of(session, name, draft_id)
+        said = await act()
     except Problem as problem:
-        return await _refused(desk, name, draft_id, problem)
-    return desk.go(_at(name, draft_id), "version_published")
+        if problem.status not in REFUSALS:
+            raise
+        return await _page(desk, name, draft_id, desk.form.refused(told(desk, problem)), status=422)
+    return desk.go(f"/pathways/{name}/drafts/{draft_id}/publish", said)
+
+
+def _read(desk: Desk) -> str | None:
+    """The edit that the reader had before them."""
+    return desk.form.text("read") or None
 
 
 @router.get("/pathways/{name}/take-back")
@@ -157,9 +176,9 @@ async def take_back(desk: Publishes, parts: Parts, name: PathwayName) -> Respons
     version = form.text("version")
     try:
         why = made(desk, WhyIn, why=form.text("why")).why
-        await make_current(desk.caller, parts, name, version, Response(), why, form.text("read") or None)
+        await make_current(desk.caller, parts, name, version, Response(), why, _read(desk))
     except Problem as problem:
-        if problem.status not in (403, 409, 412, 422, 428):
+        if problem.status not in REFUSALS:
             raise
         return await _taking_back(desk, name, version, form.refused(told(desk, problem)), status=422)
     return desk.go(f"/pathways/{name}/take-back?version={version}", "taken_back")
@@ -185,22 +204,6 @@ async def _taking_back(desk: Desk, name: str, version: str, form: Form, *, statu
         followed=on,
         rollout=rollout,
     )
-
-
-async def _of(parts: Any, name: str, draft_id: str) -> None:
-    """Raises Problem 404 where it is no draft of this pathway."""
-    async with parts.database.reading() as session:
-        await draft_of(session, name, draft_id)
-
-
-def _at(name: str, draft_id: str) -> str:
-    return f"/pathways/{name}/drafts/{draft_id}/publish"
-
-
-async def _refused(desk: Desk, name: str, draft_id: str, problem: Problem) -> Response:
-    if problem.status not in (403, 409, 412, 422, 428):
-        raise problem
-    return await _page(desk, name, draft_id, desk.form.refused(told(desk, problem)), status=422)
 
 
 async def _page(desk: Desk, name: str, draft_id: str, form: Form, *, status: int = 200) -> Response:

@@ -7,10 +7,10 @@ Rule 2: one heap of one place at a time: a page costs what is on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -26,9 +26,10 @@ from api.problems import not_found
 from api.showing.patients import Showing
 from api.showing.requests import show_referrals, show_refills
 from pathways.engine import calendar
+from pathways.engine.limits import Limits
 from records.callers import OF_A_PLACE
-from records.feed import Feed
-from records.inboxes import Inbox, Whence, rank_of
+from records.inboxes import Asked, Inbox, rank_of
+from records.looking_up import Whence
 from records.pages import BadCursor
 from records.pages import Page as Slice
 from records.places import Places
@@ -38,6 +39,7 @@ from records.refills import refills
 from records.tables import Organisation, ReferralRow, RefillRow
 
 ON_A_PAGE = 15  # more come by themselves, once the end is seen
+MOST_SHOWN = 150  # lines that are drawn again together: whoever has read on keeps what they see
 #: How often a list that nothing happened to is drawn again, so that the time that is left stays true; seconds.
 DRAWN_AGAIN = 300
 #: What each heap is called.
@@ -69,7 +71,7 @@ class Referred:
     """A line of a hospital's list."""
 
     shown: ReferralOut
-    whence: Whence | None
+    whence: Whence
     left: Left | None
     age: int | None
 
@@ -79,17 +81,21 @@ class Supplied:
     """A line of a pharmacy's list. ``days``: for how many more days there is medicine, counting today; below 1 there is none."""
 
     shown: RefillOut
-    whence: Whence | None
+    whence: Whence
     days: int
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Whose list it is. ``kind``: hospital, pharmacy or care; ``place``: whose inbox; ``choices``: among which one may change."""
+    """Whose list it is. ``kind``: hospital, pharmacy or care; ``asked``: whose inbox; ``choices``: among which one may change."""
 
     kind: str
-    place: Organisation | None
+    asked: Asked | None
     choices: Sequence[Organisation]
+
+    @property
+    def place(self) -> Organisation | None:
+        return self.asked.place if self.asked is not None else None
 
     @property
     def heaps(self) -> dict[str, str]:
@@ -105,17 +111,19 @@ async def inbox_page(
     heap: Annotated[str, Query(max_length=20)] = "",
     after: Annotated[str | None, Query(max_length=400)] = None,
     seen: Annotated[str, Query(max_length=60)] = "",
+    shown: Annotated[int, Query(ge=0, le=MOST_SHOWN)] = 0,
 ) -> Response:
-    """One heap of it, and how much lies in the others."""
+    """One heap of it, and how much lies in the others. ``shown``: how many lines are on the page already."""
     view = await view_of(desk, session, place)
     now = await now_of(parts, session)
     chosen = heap if heap in view.heaps else next(iter(view.heaps))
-    reached = await Feed(session).reached(view.place.id) if view.place is not None else 0
+    reached = view.asked.reached if view.asked is not None else 0
     mark = f"{reached}.{int(now.timestamp()) // DRAWN_AGAIN}"
     if desk.within and view.place is not None and seen == mark:
         return Response(status_code=204)
     counts = await Inbox(session).counts(view.place.id, pharmacy=view.kind == "pharmacy") if view.place is not None else {}
-    lines, following = await _lines(desk, session, parts, view, chosen, after, now)
+    limit = ON_A_PAGE if after else max(ON_A_PAGE, shown)
+    lines, following = await _lines(desk, session, parts, view, chosen, limit, after, now)
     return desk.html(
         "inbox/rows.html" if desk.within and not after else "inbox/more.html" if desk.within else "inbox/list.html",
         view=view,
@@ -123,6 +131,7 @@ async def inbox_page(
         counts=counts,
         lines=lines,
         next=following,
+        shown=min(len(lines) + (shown if after else 0), MOST_SHOWN),
         mark=mark,
         news=reached - _number(seen) if seen else 0,
         query={"place": place} if place else {},
@@ -138,79 +147,87 @@ async def view_of(desk: Desk, session: AsyncSession, place: str) -> View:
     seen = caller.scope.places if caller.role in OF_A_PLACE else await Places(session).seen_from(caller.place)
     kinds = {"clinic": ("hospital",), "pharmacy": ("pharmacy",)}.get(caller.role, ("hospital", "pharmacy"))
     choices = await Inbox(session).places(seen, kinds)
-    chosen = next((one for one in choices if one.id == place), None) if place else next(iter(choices), None)
+    chosen = next((one for one in choices if one.place.id == place), None) if place else next(iter(choices), None)
     if chosen is None:
         if place:
             raise not_found()
         return View("pharmacy" if caller.role == "pharmacy" else "hospital", None, ())
-    return View("pharmacy" if chosen.kind == "pharmacy" else "hospital", chosen, choices)
+    return View("pharmacy" if chosen.place.kind == "pharmacy" else "hospital", chosen, [one.place for one in choices])
 
 
 async def _lines(
-    desk: Desk, session: AsyncSession, parts: ApiParts, view: View, heap: str, after: str | None, now: datetime
+    desk: Desk, session: AsyncSession, parts: ApiParts, view: View, heap: str, limit: int, after: str | None, now: datetime
 ) -> tuple[Sequence[Referred] | Sequence[Supplied], str | None]:
     showing = Showing(session, parts.vault, parts.plans, desk.language)
     try:
         if view.kind == "pharmacy" or heap == "substitutes":
             if not desk.may("refills.read"):
                 return (), None
-            supplies = await _supplies(desk, session, view, heap, after)
+            supplies = await _supplies(desk, session, view, heap, limit, after)
             return await _supplied(showing, supplies.items, now), supplies.next
         if not desk.may("referrals.read"):
             return (), None
-        asked = await _asked(desk, session, view, heap, after)
+        asked = await _asked(desk, session, view, heap, limit, after)
     except BadCursor:
         return (), None
-    return await referred(showing, asked.items, now, sort=heap not in ("done", "booked")), asked.next
+    limits: Mapping[str, Limits] | None = None
+    if view.asked is not None and view.place is not None:
+        limits = {view.place.id: await parts.plans.limits(session, view.place.network_id, view.asked.limits)}
+    return await referred(showing, asked.items, now, sort=heap not in ("done", "booked"), limits=limits), asked.next
 
 
-async def _asked(desk: Desk, session: AsyncSession, view: View, heap: str, after: str | None) -> Slice[ReferralRow]:
+async def _asked(desk: Desk, session: AsyncSession, view: View, heap: str, limit: int, after: str | None) -> Slice[ReferralRow]:
     if view.kind == "care":
         stages = ("more_asked",) if heap == "questions" else tuple(sorted(OPEN))
         where = ReferralRow.stage.in_(stages)
-        return await referrals(session).page(desk.caller.scope, where, limit=ON_A_PAGE, after=after)
+        return await referrals(session).page(desk.caller.scope, where, limit=limit, after=after)
     if view.place is None:
         return Slice((), None)
-    return await Inbox(session).referrals(view.place.id, heap, limit=ON_A_PAGE, after=after)
+    return await Inbox(session).referrals(view.place.id, heap, limit=limit, after=after)
 
 
-async def _supplies(desk: Desk, session: AsyncSession, view: View, heap: str, after: str | None) -> Slice[RefillRow]:
+async def _supplies(desk: Desk, session: AsyncSession, view: View, heap: str, limit: int, after: str | None) -> Slice[RefillRow]:
     if view.kind == "care":
         where = RefillRow.stage == "substitute_proposed"
-        return await refills(session).page(desk.caller.scope, where, limit=ON_A_PAGE, after=after)
+        return await refills(session).page(desk.caller.scope, where, limit=limit, after=after)
     if view.place is None:
         return Slice((), None)
-    return await Inbox(session).refills(view.place.id, heap, limit=ON_A_PAGE, after=after)
+    return await Inbox(session).refills(view.place.id, heap, limit=limit, after=after)
 
 
-async def referred(showing: Showing, rows: Sequence[ReferralRow], now: datetime, *, sort: bool = True) -> list[Referred]:
-    """Referrals with the time that is left. ``sort``: the most urgent first, then who has least time."""
-    whence = await Inbox(showing.session).whence([row.patient_id for row in rows])
-    shown = await show_referrals(showing, rows)
-    networks = {row.place_id: row for row in rows}
-    limits = {place: await limits_of(showing.session, place) for place in networks}
+async def referred(
+    showing: Showing,
+    rows: Sequence[ReferralRow],
+    now: datetime,
+    *,
+    sort: bool = True,
+    limits: Mapping[str, Limits] | None = None,
+) -> list[Referred]:
+    """Referrals with the time that is left. ``sort``: the most urgent first, then who has least time; ``limits``: by place."""
+    about = await showing.about(row.patient_id for row in rows)
+    limits = limits or await limits_of(showing, {row.place_id for row in rows})
     lines = []
-    for one in shown:
-        at_ = whence.get(one.patient.id)
-        zone = at_.timezone if at_ is not None else "UTC"
-        remaining = left(one, limits[one.place], await showing.plan(one.patient.id), zone, now)
-        lines.append(Referred(one, at_, remaining, age(one.patient.born, calendar.local_day(now, zone))))
+    for one in await show_referrals(showing, rows):
+        whence = about[one.patient.id].whence
+        remaining = left(one, limits[one.place], await showing.plan(one.patient.id), whence.timezone, now)
+        lines.append(Referred(one, whence, remaining, age(one.patient.born, calendar.local_day(now, whence.timezone))))
     if sort:
         lines.sort(key=lambda line: (rank_of(line.shown.urgency), line.left.ends if line.left else now))
     return lines
 
 
-async def limits_of(session: AsyncSession, place: str) -> Any:
-    """The limits of the network that the place belongs to."""
-    return await NetworkLimits(session).of((await session.get_one(Organisation, place)).network_id)
+async def limits_of(showing: Showing, places: Iterable[str]) -> dict[str, Limits]:
+    """By place, the limits of its network."""
+    edits = await NetworkLimits(showing.session).edits(places)
+    return {place: await showing.plans.limits(showing.session, *known) for place, known in edits.items()}
 
 
 async def _supplied(showing: Showing, rows: Sequence[RefillRow], now: datetime) -> list[Supplied]:
-    whence = await Inbox(showing.session).whence([row.patient_id for row in rows])
+    about = await showing.about(row.patient_id for row in rows)
     lines = []
     for one in await show_refills(showing, rows):
-        at_ = whence.get(one.patient.id)
-        lines.append(Supplied(one, at_, days_left(one.runs_out, now, at_.timezone if at_ is not None else "UTC")))
+        whence = about[one.patient.id].whence
+        lines.append(Supplied(one, whence, days_left(one.runs_out, now, whence.timezone)))
     return lines
 
 

@@ -184,7 +184,7 @@ async def _page(
     detail = await show_referral(showing, row)
     now = await now_of(parts, session)
     (line,) = await referred(showing, [row], now)
-    zone = line.whence.timezone if line.whence is not None else "UTC"
+    zone = line.whence.timezone
     stages = await Inbox(session).stages(row.id)
     stands = row.goes_on or "received" if row.stage == "more_asked" else row.stage
     return desk.html(

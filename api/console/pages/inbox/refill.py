@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -195,20 +196,19 @@ async def _page(
     showing = Showing(session, parts.vault, parts.plans, desk.language)
     (refill,) = await show_refills(showing, [row])
     now = await now_of(parts, session)
-    whence = (await Inbox(session).whence([row.patient_id])).get(row.patient_id)
-    zone = whence.timezone if whence is not None else "UTC"
+    whence = (await showing.about([row.patient_id]))[row.patient_id].whence
     stages = await Inbox(session).stages(row.id)
     return desk.html(
         "inbox/refill.html",
         status=422 if form is not None else 200,
         refill=refill,
         whence=whence,
-        days=days_left(refill.runs_out, now, zone),
+        days=days_left(refill.runs_out, now, whence.timezone),
         rest=_rest(refill),
         place=await session.get_one(Organisation, row.pharmacy_id),
         read=etag(row),
-        zone=zone,
-        tomorrow=calendar.local_day(now, zone).fromordinal(calendar.local_day(now, zone).toordinal() + 1),
+        zone=whence.timezone,
+        tomorrow=calendar.local_day(now, whence.timezone) + timedelta(days=1),
         road=_road(stages, refill.stage),
         steps=_steps(refill) if desk.may("refills.answer") else ((), ()),
         listed=await _listed(showing, row, refill) if "substitute_proposed" in refill.moves else (),

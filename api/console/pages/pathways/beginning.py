@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.console.desk import N_, NOTICES, Desk, at
 from api.console.forms import wrong
 from api.depends import Parts, Session
+from api.drafting import begun, read_whole
 from api.problems import Problem, not_found
-from api.routes.drafts import begun, read_whole
 from pathways.language.starting import BadName, new_document
+from records.clock import system_time
 from records.pathways import PublishedPathways
+from records.windows import Windows
 
 router = APIRouter(include_in_schema=False)
 Drafting = Annotated[Desk, at("pathways.draft")]
@@ -62,14 +64,19 @@ async def begin_new(desk: Drafting, session: Session, parts: Parts) -> Response:
 
 @router.post("/pathways/{name}/drafts")
 async def begin_draft(desk: Drafting, parts: Parts, name: str) -> Response:
-    """From a version (``version``), or as a copy of a draft (``draft``)."""
+    """From a version (``version``), as a copy of a draft (``draft``), or with what was typed there and not saved (``window``)."""
     version, draft = desk.form.text("version"), desk.form.text("draft")
     why = desk.form.text("why")[:2000]
     if draft:
         copied = await read_whole(parts, draft)
         if copied["pathway"] != name:
             raise not_found()
-        shown = await begun(desk.writing(), desk.caller, name, copied["text"], why=why, based_on=copied["based_on"] or None)
+        text = copied["text"]
+        if window := desk.form.text("window")[:40]:
+            async with parts.database.reading() as session:
+                mine = await Windows(session, draft, system_time()).typed(desk.caller.id, window)
+            text = mine.typed if mine is not None and mine.typed is not None else text
+        shown = await begun(desk.writing(), desk.caller, name, text, why=why, based_on=copied["based_on"] or None)
     else:
         shown = await begun(desk.writing(), desk.caller, name, "", why=why, from_version=version)
     return desk.go(f"/pathways/{name}/drafts/{shown['id']}", "draft_begun")

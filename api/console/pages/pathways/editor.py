@@ -7,7 +7,6 @@ Rule 2: a save is checked at once, so that a draft without errors stands as chec
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Annotated, Any
 
@@ -17,15 +16,21 @@ from fastapi.responses import JSONResponse, Response
 from api.checker import Checked
 from api.console.desk import Desk, at
 from api.console.forms import fresh_key
-from api.console.pages.pathways.showing import OPEN, STATUSES, TABS, count, looked_at, panel, tab_of, typed
+from api.console.pages.pathways.showing import OPEN, STATUSES, TABS, count, draft_of, looked_at, panel, tab_of
+from api.console.pages.pathways.showing import typed as as_typed
+from api.console.pages.pathways.windows import kept
 from api.depends import Parts
+from api.drafting import edited
 from api.editing import etag
 from api.models.pathways import DiagnosticOut
 from api.parts import ApiParts
-from api.problems import Problem, not_found
+from api.problems import Problem
 from api.routes.authoring import SCHEMA
-from api.routes.drafts import check_draft, discard_draft, edited, read_whole
+from api.routes.drafts import check_draft, discard_draft
+from records.clock import system_time
 from records.pathways import PublishedPathways, Version
+from records.tables import DraftWindow
+from records.windows import Windows
 
 router = APIRouter(include_in_schema=False)
 Reads = Annotated[Desk, at("pathways.read")]
@@ -35,12 +40,27 @@ AROUND = 3  # lines that are shown around a difference
 
 @router.get("/pathways/{name}/drafts/{draft_id}")
 async def draft_page(
-    desk: Reads, parts: Parts, name: str, draft_id: str, show: Annotated[str, Query(max_length=20)] = ""
+    desk: Reads,
+    parts: Parts,
+    name: str,
+    draft_id: str,
+    show: Annotated[str, Query(max_length=20)] = "",
+    typed: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    """Its text, and beside it what it would mean; checked only where somebody without a script asks for it (``show``)."""
+    """Its text, and beside it what it would mean; checked only where somebody without a script asks for it (``show``).
+
+    ``typed``: the window in which the reader typed something and did not save it, to go on with that.
+    """
     draft = await draft_of(parts, name, draft_id)
+    if edits(desk, draft):
+        await parts.checker.awake()  # the page is there before anything is typed
+    mine = await _not_saved(desk, parts, draft, typed or None)
+    if typed and mine is not None and edits(desk, draft):
+        if mine.edit != draft["edit"]:
+            return _both(desk, draft, mine, status=200)
+        return await _shown(desk, parts, draft, text=mine.typed, window=mine.window_id)
     found = await looked_at(parts, draft["text"]) if show else None
-    return await _shown(desk, parts, draft, show=show, found=found)
+    return await _shown(desk, parts, draft, show=show, found=found, mine=mine)
 
 
 @router.post("/pathways/{name}/drafts/{draft_id}")
@@ -50,17 +70,21 @@ async def save_draft(desk: Drafting, parts: Parts, name: str, draft_id: str) -> 
     form = desk.form
     by_script = "application/json" in desk.request.headers.get("accept", "")
     try:
-        text = typed(form)
+        text = as_typed(form)
         if form.text("do") == "check":
             found = await looked_at(parts, text)
             return await _shown(desk, parts, draft, text=text, show=form.text("show"), found=found)
-        await edited(parts, desk.caller, draft_id, text, if_match=form.text("read") or None)
+        if not _arrived_before(desk, draft, text):
+            await edited(parts, desk.caller, draft_id, text, if_match=form.text("read") or None)
     except Problem as problem:
         if by_script or problem.status not in (409, 412, 422):
             raise
-        if problem.status == 412:
-            return _both(desk, await draft_of(parts, name, draft_id), typed(form))
-        return await _shown(desk, parts, draft, text=form.values.get("text", ("",))[0], problem=problem, show=form.text("show"))
+        if problem.status != 412:
+            sent = form.values.get("text", ("",))[0]
+            return await _shown(desk, parts, draft, text=sent, problem=problem, show=form.text("show"))
+        draft = await draft_of(parts, name, draft_id)
+        return _both(desk, draft, await kept(desk, parts, draft, as_typed(form)))
+    await _saved(desk, parts, draft_id)
     clean, said = await _checked(desk, parts, draft_id)
     if by_script:
         saved = await draft_of(parts, name, draft_id)
@@ -92,12 +116,30 @@ async def discard(desk: Drafting, parts: Parts, name: str, draft_id: str) -> Res
     return desk.go(f"/pathways/{name}" if current is not None else "/pathways", "draft_discarded")
 
 
-async def draft_of(parts: ApiParts, name: str, draft_id: str) -> dict[str, Any]:
-    """The draft of this pathway. Raises Problem 404."""
-    draft = await read_whole(parts, draft_id)
-    if draft["pathway"] != name:
-        raise not_found()
-    return {**draft, "changed": datetime.fromisoformat(draft["changed"])}
+def edits(desk: Desk, draft: dict[str, Any]) -> bool:
+    """Whether the reader may write in it."""
+    return desk.may("pathways.draft") and draft["status"] in OPEN
+
+
+def _arrived_before(desk: Desk, draft: dict[str, Any], text: str) -> bool:
+    """Whether this very text was saved by its sender already: only the answer was lost."""
+    return draft["status"] in OPEN and draft["text"] == text and draft["last_writer"] == desk.caller.id
+
+
+async def _not_saved(desk: Desk, parts: ApiParts, draft: dict[str, Any], window: str | None) -> DraftWindow | None:
+    """What the reader typed into this draft and did not save."""
+    if not desk.may("pathways.draft"):
+        return None
+    async with parts.database.reading() as session:
+        mine = await Windows(session, draft["id"], system_time()).typed(desk.caller.id, window)
+    return mine if mine is not None and mine.typed != draft["text"] else None
+
+
+async def _saved(desk: Desk, parts: ApiParts, draft_id: str) -> None:
+    """What was typed in this window is the draft's text now."""
+    if window := desk.form.text("window")[:40]:
+        async with parts.database.begin() as session:
+            await Windows(session, draft_id, system_time()).forget(desk.caller.id, window)
 
 
 async def _checked(desk: Desk, parts: ApiParts, draft_id: str) -> tuple[bool, str]:
@@ -131,11 +173,13 @@ async def _shown(
     show: str = "",
     found: Checked | None = None,
     problem: Problem | None = None,
+    window: str = "",
+    mine: DraftWindow | None = None,
 ) -> Response:
-    """``text``: as it was typed, where it was not saved."""
+    """``text``: as it was typed, where it was not saved, in ``window``; ``mine``: what the reader typed once, to be offered."""
     tab, nonce = tab_of(show), fresh_key()
     current, titles = await _current(parts, draft["pathway"])
-    edits = desk.may("pathways.draft") and draft["status"] in OPEN
+    writes = edits(desk, draft)
     outline = found.outline if found is not None else {}
     diagnostics = (
         [DiagnosticOut(**{name: getattr(one, name) for name in DiagnosticOut.model_fields}) for one in found.diagnostics]
@@ -160,16 +204,19 @@ async def _shown(
         all_tabs=TABS,
         schema=SCHEMA,
         clean=found.clean if found is not None else None,
-        **panel(desk, outline, tab, edits=edits, stale=found is not None and outline.get("calendar") is None),
+        window=window,
+        mine=mine,
+        **panel(desk, outline, tab, edits=writes, stale=found is not None and outline.get("calendar") is None),
     )
 
 
-def _both(desk: Desk, draft: dict[str, Any], mine: str) -> Response:
+def _both(desk: Desk, draft: dict[str, Any], window: DraftWindow, *, status: int = 412) -> Response:
     """What somebody else saved meanwhile beside what was typed: nothing of either is lost."""
+    mine = window.typed or ""
     sides = list(side_by_side(draft["text"], mine))
     nonce = fresh_key()
     shown: dict[str, Any] = {"draft": draft, "mine": mine, "sides": sides, "read": etag(draft["edit"]), "form": desk.form}
-    return desk.html("pathways/both.html", status=412, styles=nonce, **shown)
+    return desk.html("pathways/both.html", status=status, styles=nonce, window=window.window_id, began=etag(window.edit), **shown)
 
 
 def side_by_side(theirs: str, mine: str) -> Iterator[tuple[int, str, int, str, bool]]:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.console.desk import Desk, at
-from api.console.pages.pathways.showing import STATUSES, TABS, panel, published_outline, tab_of
+from api.console.pages.pathways.showing import DEEDS, STATUSES, TABS, panel, published_outline, tab_of
 from api.depends import Parts, Session
 from api.problems import not_found
 from api.routes.pathways import list_deeds
@@ -62,7 +62,7 @@ async def pathway_page(
     """What it says (``show``: one of the tabs, ``text``, or ``history``), its versions, drafts and deeds."""
     published = PublishedPathways(session)
     versions = await published.versions(name, limit=25, after=older if show == "history" else None)
-    current = await published.current(name)
+    current = next((one for one in versions.items if one.current), None) or await published.current(name)
     row = await published.one(name, version or (current.version if current else ""))
     if row is None:
         raise not_found()
@@ -88,7 +88,7 @@ async def pathway_page(
 
 async def _told(desk: Desk, session: AsyncSession, name: str, older: str | None) -> Mapping[str, Any]:
     deeds = await list_deeds(desk.caller, session, name, 25, older)
-    return {"deeds": deeds}
+    return {"deeds": deeds, "deeds_said": DEEDS}
 
 
 @router.get("/pathways/{name}/text")

@@ -13,11 +13,11 @@ from fastapi.responses import JSONResponse, Response
 from api.console.desk import N_, Desk, at
 from api.console.forms import Form, wrong
 from api.console.languages import translations
-from api.console.pages.pathways.editor import draft_of
-from api.console.pages.pathways.showing import BUSY, count, looked_at, panel, tab_of, tally, typed
+from api.console.pages.pathways.showing import BUSY, count, draft_of, looked_at, panel, tab_of, tally, typed
 from api.definitions import diagnostics
 from api.depends import Parts
 from api.parts import ApiParts
+from api.showing.findings import in_words
 from pathways.language.rewriting import NotRewritten, Tables
 
 router = APIRouter(include_in_schema=False)
@@ -79,7 +79,10 @@ async def _answer(desk: Desk, parts: ApiParts, text: str, show: str, *, edits: b
     given = panel(desk, outline, tab, edits=edits, stale=outline.get("calendar") is None)
     problems = diagnostics(found)
     answer: dict[str, Any] = {
-        "diagnostics": [one.model_dump() for one in problems],
+        "diagnostics": [
+            {**one.model_dump(), "what": in_words(one.what, desk.language), "remedy": in_words(one.remedy, desk.language)}
+            for one in problems
+        ],
         "names": outline.get("names", {}),
         "panel": _part(desk, "pathways/panel.html", **given),
         "problems": _part(

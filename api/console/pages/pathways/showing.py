@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from api.checker import LARGEST, Busy, Checked, Diagnostic
 from api.console.desk import N_, Desk
 from api.console.forms import Form, wrong
+from api.drafting import read_whole
 from api.models.pathways import DiagnosticOut
 from api.parts import ApiParts
+from api.problems import not_found
 from pathways.drawing.outline import outline
 from pathways.language import load_published
 from pathways.language.wording import shipped_frames
@@ -32,6 +35,25 @@ STATUSES: Mapping[str, str] = {
     "published": N_("published"),
     "discarded": N_("discarded"),
 }
+#: What is done to a pathway, as its history says it.
+DEEDS: Mapping[str, str] = {
+    "drafted": N_("Draft begun"),
+    "edited": N_("Draft saved"),
+    "checked": N_("Draft checked"),
+    "approval_asked": N_("Approval asked for"),
+    "approved": N_("Draft approved"),
+    "sent_back": N_("Draft sent back"),
+    "discarded": N_("Draft discarded"),
+    "published": N_("Published"),
+    "made_current": N_("Made the version in force"),
+    "retired": N_("Retired"),
+    "rollout_started": N_("Rollout begun"),
+    "rollout_paused": N_("Rollout paused"),
+    "rollout_resumed": N_("Rollout went on"),
+    "rollout_stopped": N_("Rollout stopped"),
+    "rolled_back": N_("Rollout taken back"),
+    "patient_decided": N_("Decided about a patient"),
+}
 OPEN = ("draft", "checked", "approved")
 BUSY = N_("Many texts are being checked at the moment. Please try again in a moment.")
 
@@ -48,6 +70,14 @@ async def looked_at(parts: ApiParts, text: str) -> Checked | None:
         return await parts.checker.check(text)
     except Busy:
         return None
+
+
+async def draft_of(parts: ApiParts, name: str, draft_id: str) -> dict[str, Any]:
+    """The draft of this pathway. Raises Problem 404."""
+    draft = await read_whole(parts, draft_id)
+    if draft["pathway"] != name:
+        raise not_found()
+    return {**draft, "changed": datetime.fromisoformat(draft["changed"])}
 
 
 def typed(form: Form) -> str:

@@ -82,7 +82,7 @@ async def patients_page(
         found=shown,
         wanted=wanted,
         next=page.next,
-        teams=await Worklist(session).teams(desk.caller.scope, limit=NAMED),
+        teams=() if desk.caller.scope.team else await Worklist(session).teams(desk.caller.scope, limit=NAMED),
         pathways={name: one.title for name, one in current.items()},
         lives=LIVES,
         tags=TAGS,

@@ -18,6 +18,7 @@ from api.writing import patient_etag
 from pathways.engine.calendar import age_on, local_day
 from pathways.engine.plan import Plan, Text
 from pathways.engine.state import ENDED, State
+from records.looking_up import Found, look_up
 from records.patients import Profile
 from records.scope import Scope
 from records.tables import Patient
@@ -28,14 +29,21 @@ from records.vault import PersonVault
 class Whom:
     """One person. ``profile`` and ``person`` are None for somebody who was forgotten; ``state`` before the first step, too."""
 
-    patient: Patient
+    found: Found
     shown: PatientOut
     profile: Profile | None
-    person: PersonVault | None
     state: State | None
     plan: Plan
     showing: Showing
     now: datetime
+
+    @property
+    def patient(self) -> Patient:
+        return self.found.patient
+
+    @property
+    def person(self) -> PersonVault | None:
+        return self.found.person
 
     @property
     def id(self) -> str:
@@ -77,23 +85,15 @@ class Whom:
 
 def told(language: str, text: str) -> str:
     """A text of ours (marked with ``N_``) in the reader's language: for what is said of a form."""
-    return translations(language).gettext(text)
+    return translations(language, "patients").gettext(text)
 
 
 async def whom(session: AsyncSession, parts: ApiParts, scope: Scope, patient_id: str, language: str) -> Whom:
     """Raises Problem 404 for somebody who is not the caller's."""
-    patient = await session.get(Patient, patient_id)
-    if patient is None or not scope.covers_team(patient.care_team_id):
+    found = await look_up(session, parts.vault, scope, patient_id)
+    if found is None:
         raise not_found()
     showing = Showing(session, parts.vault, parts.plans, language)
-    shown, profile = await showing.alone(patient)
-    return Whom(
-        patient,
-        shown,
-        profile,
-        await showing.vault_of(patient.id),
-        await showing.state(patient),
-        await showing.plan(patient.id),
-        showing,
-        await now_of(parts, session),
-    )
+    shown, profile = showing.found(found)
+    state, plan = await showing.state(found.patient), await showing.plan(patient_id)
+    return Whom(found, shown, profile, state, plan, showing, await now_of(parts, session))

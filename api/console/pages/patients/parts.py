@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from sqlalchemy import select
 
+from api.ahead import standing_of
 from api.console.desk import Desk, at
 from api.console.pages.patients.drawing import TagDrawing, YearDrawing, strip
 from api.console.pages.patients.known import Whom, whom
@@ -22,7 +23,6 @@ from api.depends import Parts, Session
 from api.models.requests import ReferralOut
 from api.models.story import TimelineLine
 from api.problems import Problem, not_found
-from api.routes.plan import read_plan
 from api.routes.why import read_why
 from api.showing.measured import pictures
 from api.showing.requests import show_referrals
@@ -59,9 +59,9 @@ async def tags_part(desk: Reads, session: Session, parts: Parts, patient_id: str
 @router.get("/patients/{patient_id}/ahead")
 async def ahead_part(desk: Reads, session: Session, parts: Parts, patient_id: str) -> Response:
     """Twelve months on a strip, and as a table."""
-    them, _ = await _opened(desk, session, parts, patient_id)
+    them, person = await _opened(desk, session, parts, patient_id)
     try:
-        plan = await read_plan(desk.caller, session, parts, patient_id, desk.language)
+        plan = await (await standing_of(session, parts, them.found, person)).year(desk.language)
     except Problem as problem:
         if problem.status != 409:
             raise
@@ -116,13 +116,15 @@ async def referrals_part(desk: Reads, session: Session, parts: Parts, patient_id
     them, _ = await _opened(desk, session, parts, patient_id)
     newest = select(ReferralRow).where(ReferralRow.patient_id == patient_id).order_by(ReferralRow.asked.desc()).limit(ASKED)
     rows = list(await session.scalars(newest))
+    waiting = [] if them.state is None else [one for one in them.state.referrals.values() if one.stage == "to_confirm"]
+    if not rows:
+        return _part(desk, "referrals", them, referrals=(), waiting=waiting)
     shown = await show_referrals(them.showing, rows)
     named = {
         place.id: place.name
         for place in await session.scalars(select(Organisation).where(Organisation.id.in_({row.place_id for row in rows})))
     }
     plan, _wording = await parts.plans.of(session, patient_id)
-    waiting = [] if them.state is None else [one for one in them.state.referrals.values() if one.stage == "to_confirm"]
     keys = {} if them.state is None else them.state.referrals
     found: list[Waits] = []
     for row, one in zip(rows, shown, strict=True):

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.console.desk import N_, Desk, at
@@ -17,7 +16,6 @@ from api.depends import Parts, Session
 from api.showing.tasks import show_tasks
 from pathways.engine.calendar import local_day
 from records.numbers import NumberChanges, is_open, number_in
-from records.tables import CareTeam, NumberMark, Organisation
 from records.tasks import Tasks
 
 router = APIRouter(include_in_schema=False)
@@ -49,8 +47,6 @@ async def patient_page(desk: Annotated[Desk, at("patients.read")], session: Sess
     """The first view; whatever takes longer is asked for by the page itself."""
     them = await whom(session, parts, desk.caller.scope, patient_id, desk.language)
     rows = sorted(await Tasks(session).of(patient_id), key=lambda row: not row.urgent)  # beneath: by the day they are due
-    theirs = select(CareTeam, Organisation).join(Organisation, Organisation.id == CareTeam.organisation_id)
-    team, place = (await session.execute(theirs.where(CareTeam.id == them.patient.care_team_id))).one()
     return desk.html(
         "patients/patient.html",
         them=them,
@@ -58,8 +54,8 @@ async def patient_page(desk: Annotated[Desk, at("patients.read")], session: Sess
         state=them.state,
         tasks=await show_tasks(them.showing, rows[:MOST_TASKS]) if rows else [],
         more_tasks=max(0, len(rows) - MOST_TASKS),
-        team=team,
-        place=place,
+        team=them.found.team,
+        place=them.found.place,
         numbers=await numbers(session, them),
         deeds=[(deed, LABELS[deed]) for deed in possible(them.patient.life)],
         since=None
@@ -75,13 +71,12 @@ async def numbers(session: AsyncSession, them: Whom) -> list[Number]:
     profile, person = them.profile, them.person
     if profile is None or person is None:
         return []
-    marked = set(await session.scalars(select(NumberMark.who).where(NumberMark.patient_id == them.id).distinct()))
+    marked, waiting = await NumberChanges(session, them.showing.vault).known(them.id)
     found = [
         Number(who, number, "unreachable" if who in marked else "used")
         for who, number in (("patient", profile.phone), ("carer", profile.carer_phone))
         if number
     ]
-    waiting = await NumberChanges(session, them.showing.vault).of(them.id)
     found += [
         Number(who, number_in(change, person), "waiting" if is_open(change, them.now) else "to_call")
         for who, change in waiting.items()

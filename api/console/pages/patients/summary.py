@@ -15,7 +15,6 @@ from api.console.render import Reader
 from api.depends import Parts, Session
 from api.problems import not_found
 from api.showing.patients import services
-from records.tables import CareTeam, Organisation
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,7 +31,6 @@ async def summary_page(
     them = await whom(session, parts, desk.caller.scope, patient_id, desk.language)
     if them.profile is None:
         raise not_found()
-    team = await session.get_one(CareTeam, them.patient.care_team_id)
     spoken = language or them.patient.language
     theirs = replace(desk, reader=Reader(spoken if spoken in LANGUAGES else "en", desk.reader.theme))
     return theirs.html(
@@ -40,6 +38,6 @@ async def summary_page(
         them=them,
         ahead=[] if them.state is None else services(them.state),
         supplies=[] if them.state is None else sorted(them.state.supplies.values(), key=lambda one: one.medicine),
-        team=team,
-        place=await session.get_one(Organisation, team.organisation_id),
+        team=them.found.team,
+        place=them.found.place,
     )

@@ -20,6 +20,7 @@ from api.console.desk import N_, Desk, at
 from api.console.forms import Form, wrong
 from api.console.pages.today.asked import Field, at_form, filled, impossible, readings_in
 from api.console.pages.today.going import after_saving, back_of
+from api.console.pages.today.kinds import CALLS
 from api.console.pages.today.recording import Whom, whom
 from api.depends import Parts, Session
 from api.models.patients import CallIn, ReadingsReceived
@@ -57,7 +58,7 @@ async def call_saved(desk: Calls, session: Session, parts: Parts, patient_id: st
     """The call, with what was agreed and read out; then its task is finished, or put off."""
     form, key = desk.form, desk.form.text("key")
     found = await whom(session, parts, desk, patient_id)
-    fields, say = found.fields(desk.language, numbers_only=True), desk.say
+    fields, say = found.known.fields(desk.language, numbers_only=True), desk.say
     try:
         outcome = form.text("outcome")
         if outcome not in OUTCOMES:
@@ -72,8 +73,8 @@ async def call_saved(desk: Calls, session: Session, parts: Parts, patient_id: st
             beside = replace(writing, given=f"{writing.given}/readings" if writing.given else None)
             told = ReadingsReceived(readings=readings, source="home")
             written = await record_readings(desk.caller, beside, patient_id, told)
-        if key:
-            await _of_task(desk, found, key, outcome)
+        for one in await _tasks(desk, session, found, key):
+            await _of_task(desk, found, one, outcome)
     except Problem as problem:
         if problem.status not in (409, 412, 422):
             raise
@@ -81,37 +82,39 @@ async def call_saved(desk: Calls, session: Session, parts: Parts, patient_id: st
     return after_saving(desk, patient_id, acted_on=written.acted_on)
 
 
-async def _of_task(desk: Desk, found: Whom, key: str, outcome: str) -> None:
+async def _of_task(desk: Desk, found: Whom, task: TaskOut, outcome: str) -> None:
     """What the call was for is done, or tried again on another day; a call may have closed it by itself."""
     form, writing = desk.form, desk.writing()
-    writing = replace(writing, given=f"{writing.given}/task" if writing.given else None, if_match=None)
-    arranging = Arranging(writing, desk.caller, found.patient.id)
+    beside = f"{writing.given}/task" if task.key == form.text("key") else f"{writing.given}/task/{task.key}"
+    arranging = Arranging(replace(writing, given=beside if writing.given else None, if_match=None), desk.caller, found.patient.id)
     again = form.text("again")
     try:
-        if outcome == "no_answer" and again in ("1", "3", "7"):
-            until = found.stands.today + timedelta(days=int(again))
-            await arranging.postpone(TaskPostpone(key=key, until=until, reason="no_answer"))
-        elif outcome == "reached" and form.text("finished"):
-            await arranging.complete(TaskDone(key=key))
+        if outcome == "no_answer" and again in ("1", "3", "7") and not task.urgent:
+            until = found.today + timedelta(days=int(again))
+            await arranging.postpone(TaskPostpone(key=task.key, until=until, reason="no_answer"))
+        elif outcome == "reached" and task.key in form.texts("finished"):
+            await arranging.complete(TaskDone(key=task.key))
     except Problem as problem:
         if problem.status != 409:
             raise
 
 
 async def _form(desk: Desk, session: AsyncSession, found: Whom, form: Form, key: str, *, status: int = 200) -> Response:
-    task = await _task(desk, session, found, key)
-    fields = filled(found.fields(desk.language, numbers_only=True), form)
+    tasks = await _tasks(desk, session, found, key)
+    fields = filled(found.known.fields(desk.language, numbers_only=True), form)
     return desk.html(
         "today/call.html",
         status=status,
         whom=found,
         patient=found.patient,
-        task=task,
+        key=key,
+        tasks=tasks,
+        ends=[task for task in tasks if task.kind not in DECIDED and task.kind != SUBSTITUTE],
+        ended=form.texts("finished") if form.values else (key,),
         fields=fields,
         form=form,
         outcomes=OUTCOMES,
         again=AGAIN,
-        may_finish=task is not None and task.kind not in DECIDED and task.kind != SUBSTITUTE,
         impossible=_impossible(fields, desk),
         back=back_of(desk, found.patient.id),
         readings_open=any(field.typed for field in fields),
@@ -123,10 +126,15 @@ def _impossible(fields: Sequence[Field], desk: Desk) -> dict[str, str]:
     return {field.name: impossible(field, say) for field in fields if field.low is not None and field.high is not None}
 
 
-async def _task(desk: Desk, session: AsyncSession, found: Whom, key: str) -> TaskOut | None:
-    """What the call is for, where it is for a task that is still open."""
-    row = await Tasks(session).one(desk.caller.scope, found.patient.id, key) if key else None
-    if row is None or row.status != "open":
-        return None
-    (shown,) = await show_tasks(Showing(session, desk.parts.vault, desk.parts.plans, desk.language), [row])
-    return shown
+async def _tasks(desk: Desk, session: AsyncSession, found: Whom, key: str) -> list[TaskOut]:
+    """What the call is for, first the task it was begun from: open tasks that a call may settle, of the caller's or of nobody's."""
+    mine = (None, desk.caller.id)
+    rows = [
+        row
+        for row in await Tasks(session).of(found.patient.id)
+        if desk.caller.scope.covers_team(row.care_team_id)
+        and (row.key == key or (row.kind in CALLS and row.by == desk.caller.role and row.claimed_by in mine))
+        and (row.postponed_to is None or row.postponed_to <= found.today or row.key == key)
+    ]
+    rows.sort(key=lambda row: row.key != key)
+    return await show_tasks(Showing(session, desk.parts.vault, desk.parts.plans, desk.language), rows) if rows else []

@@ -1,4 +1,4 @@
-"""Today's list: what is to be done, in the order that matters, each line with its reason.
+"""Today's list: for whom something is to be done, in the order that matters, each line with its reasons.
 
 Rule 1: the order is decided without opening a record; a page opens those that it shows, and the rest is loaded when it is wanted.
 Rule 2: what somebody else has taken stays on the list, and says so.
@@ -19,14 +19,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.console.desk import N_, Desk, at
+from api.console.pages.today.kinds import CALLS, RECORDS
 from api.depends import Parts, Session, today_at
-from api.models.work import VisitOut, WorklistTask
 from api.problems import Problem, not_found
 from api.routes.worklist import changes_of, watched
+from api.showing.daylist import Job, Person, show_day, show_done
 from api.showing.patients import Showing, brief
-from api.showing.tasks import show_tasks
-from api.showing.worklist import show_visits, with_overdue
-from records.daylist import ASKED, GROUPS, SEES_PATIENTS, Counts, DayList, Filter, Line, rows_of
+from records.daylist import ASKED, GROUPS, SEES_PATIENTS, VISITS, Counts, DayList, Filter, Line
 from records.patient_list import PatientList
 from records.patients import Patients
 from records.tables import CareTeam
@@ -34,51 +33,45 @@ from records.worklist import Worklist
 
 router = APIRouter(include_in_schema=False)
 
-AT_ONCE, ON_PAPER = 12, 200  # a line costs about a millisecond; a screen shows eight
+AT_ONCE, ON_PAPER = 8, 200  # a line costs half a millisecond; a screen shows six or seven
 TEAMS = 60  # as many as a choice shows
 RIGHT = "worklist.read"
+GROUPED = {
+    "urgent": N_("At once"),
+    "red": N_("Red"),
+    "overdue": N_("Overdue"),
+    "today": N_("For this day"),
+    "later": N_("Within a week"),
+}
 SHOWS = {"mine": N_("For you"), "team": N_("Whole team"), "answers": N_("Waiting for an answer")}
-#: What a task is begun with; the others are looked at first.
-CALLS = frozenset(
-    {
-        "phone_call", "phone_reminder", "urgent_call", "call_about_reading", "refill_gap", "search", "check_on_rest",
-        "find_another_day", "confirm_number", "new_number_danger", "ask_about_pause", "find_number",
-        "referral_not_attended", "chase_referral",
-    }
-)  # fmt: skip
-RECORDS = frozenset({"home_visit", "complete_readings", "recheck_finding"})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line as it is shown: either a visit or a task."""
+    """A line as it is shown: somebody, with the job that is done first."""
 
-    line: Line
-    visit: VisitOut | None = None
-    task: WorklistTask | None = None
+    person: Person
 
     @property
-    def id(self) -> str:
-        return f"line-{self.line.patient_id}-{self.task.key if self.task else 'visit'}"
+    def first(self) -> Job:
+        return self.person.jobs[0]
 
     @property
-    def person(self) -> Any:
-        return self.visit.patient if self.visit else self.task.patient if self.task else None
+    def others(self) -> Sequence[Job]:
+        return self.person.jobs[1:]
 
     @property
-    def why(self) -> str:
-        return self.visit.why if self.visit else self.task.why if self.task else ""
-
-    @property
-    def overdue(self) -> int:
-        return self.visit.overdue_days if self.visit else self.task.overdue_days if self.task else 0
+    def calls(self) -> str:
+        """The key of the task that a call is for: the most pressing that takes one, else the first; empty for a visit."""
+        keys = (job.key for job in self.person.jobs if job.kind in CALLS)
+        return next(keys, self.first.key)
 
     @property
     def begins_with(self) -> str:
         """What is done first: record, call, or look."""
-        if self.task is None or self.task.kind in RECORDS:
+        if self.first.is_visit or self.first.kind in RECORDS:
             return "record"
-        return "call" if self.task.kind in CALLS else "look"
+        return "call" if self.first.kind in CALLS else "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +83,19 @@ class Shown:
     today: date
     show: str
     usual: str
+    only: str
     teams: Sequence[CareTeam]
 
     def chosen(self, desk: Desk) -> Filter:
         if self.show == "answers":
-            return Filter(kinds=ASKED)
-        return Filter(desk.caller.role, desk.caller.id) if self.show == "mine" else Filter()
+            return Filter(kinds=ASKED, only=self.only)
+        mine = self.show == "mine"
+        return Filter(desk.caller.role if mine else "", desk.caller.id if mine else "", only=self.only)
 
     def address(self, **changed: Any) -> str:
         """Of this list, or of another one beside it."""
         of = {"on": self.on if self.on != self.today else None, "team": self.team.id if len(self.teams) > 1 else None}
-        of |= {"show": self.show, **changed}
+        of |= {"show": self.show, "only": self.only or None, **changed}
         if of["show"] == self.usual:
             del of["show"]
         kept = {name: str(value) for name, value in of.items() if value is not None}
@@ -115,31 +110,34 @@ async def today_page(
     team: Annotated[str | None, Query(max_length=40)] = None,
     on: date | None = None,
     show: str = "",
+    only: str = "",
     saved: Annotated[str, Query(max_length=80)] = "",
     whole: bool = False,
 ) -> Response:
     """One team's day."""
-    shown = await _shown(desk, session, team, on, show)
+    shown = await _shown(desk, session, team, on, show, only)
     days = DayList(session, shown.team.id, shown.on)
     chosen = shown.chosen(desk)
-    page = await days.page(chosen, limit=ON_PAPER if whole else AT_ONCE)
-    counts = await days.counts(chosen)
-    midnight = datetime.combine(shown.on, time(), ZoneInfo(shown.team.timezone))
+    begun = await days.first(chosen, limit=ON_PAPER if whole else AT_ONCE, since=_began(shown))
+    rows = await _rows(desk, days, chosen, begun.page.items)
     return desk.html(
         "today/day.html",
         shown=shown,
-        rows=await _rows(desk, session, shown, page.items),
-        counts=counts,
-        more=page.next,
-        done=await days.done(midnight) if shown.on == shown.today else None,
-        following=await days.following() if not page.items else None,
+        rows=rows,
+        counts=begun.counts,
+        more=begun.page.next,
+        done=begun.done if shown.on == shown.today else None,
+        done_at=f"/today/done?team={shown.team.id}",
+        following=await days.following() if not rows else None,
         before=shown.on - timedelta(days=1),
         after=shown.on + timedelta(days=1),
-        groups=GROUPS,
+        counted=_counted(begun.counts),
         last_group="",
-        shows=_shows(desk, counts),
+        grouped=GROUPED,
+        shows=_shows(desk, begun.counts),
         saved=await _saved(desk, session, saved) if saved else None,
         whole=whole,
+        at_once=AT_ONCE,
     )
 
 
@@ -150,14 +148,30 @@ async def more_rows(
     team: Annotated[str | None, Query(max_length=40)] = None,
     on: date | None = None,
     show: str = "",
+    only: str = "",
     after: Annotated[str | None, Query(max_length=400)] = None,
     group: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
     """The lines behind those that are shown."""
-    shown = await _shown(desk, session, team, on, show)
-    page = await DayList(session, shown.team.id, shown.on).page(shown.chosen(desk), limit=AT_ONCE, after=after)
-    rows = await _rows(desk, session, shown, page.items)
-    return desk.html("today/rows.html", shown=shown, rows=rows, more=page.next, last_group=group)
+    shown = await _shown(desk, session, team, on, show, only)
+    days, chosen = DayList(session, shown.team.id, shown.on), shown.chosen(desk)
+    page = await days.page(chosen, limit=AT_ONCE, after=after)
+    rows = await _rows(desk, days, chosen, page.items)
+    return desk.html("today/rows.html", shown=shown, rows=rows, more=page.next, last_group=group, grouped=GROUPED)
+
+
+@router.get("/today/done")
+async def done_page(
+    desk: Annotated[Desk, at(RIGHT)],
+    session: Session,
+    team: Annotated[str | None, Query(max_length=40)] = None,
+    on: date | None = None,
+) -> Response:
+    """Who was seen on the day, and whose tasks were finished."""
+    shown = await _shown(desk, session, team, on, "", "")
+    done = await DayList(session, shown.team.id, shown.on).finished(desk.caller.scope, since=_began(shown), limit=ON_PAPER)
+    showing = Showing(session, desk.parts.vault, desk.parts.plans, desk.language)
+    return desk.html("today/done.html", shown=shown, people=show_done(showing, done))
 
 
 @router.get("/today/changes", response_class=EventSourceResponse)
@@ -172,7 +186,7 @@ async def changes(
         yield pulse
 
 
-async def _shown(desk: Desk, session: AsyncSession, team: str | None, on: date | None, show: str) -> Shown:
+async def _shown(desk: Desk, session: AsyncSession, team: str | None, on: date | None, show: str, only: str) -> Shown:
     """Which list is asked for; the caller's first team's where none is named. Raises Problem 404."""
     work, scope = Worklist(session), desk.caller.scope
     teams = await work.teams(scope, limit=TEAMS)
@@ -181,7 +195,13 @@ async def _shown(desk: Desk, session: AsyncSession, team: str | None, on: date |
         raise not_found()
     today = await today_at(desk.parts, session, chosen)
     usual = "mine" if desk.caller.role in ("health_manager", "doctor") else "team"
-    return Shown(chosen, _within_reach(on, today), today, show if show in SHOWS else usual, usual, teams)
+    show, only = show if show in SHOWS else usual, only if only in (*GROUPS, VISITS) else ""
+    return Shown(chosen, _within_reach(on, today), today, show, usual, only, teams)
+
+
+def _began(shown: Shown) -> datetime:
+    """When the day began where the team works."""
+    return datetime.combine(shown.on, time(), ZoneInfo(shown.team.timezone))
 
 
 def _within_reach(on: date | None, today: date) -> date:
@@ -190,18 +210,16 @@ def _within_reach(on: date | None, today: date) -> date:
     return on or today
 
 
-async def _rows(desk: Desk, session: AsyncSession, shown: Shown, lines: Sequence[Line]) -> list[Row]:
-    patients, tasks = await rows_of(session, desk.caller.scope, lines)
-    showing = Showing(session, desk.parts.vault, desk.parts.plans, desk.language)
-    await showing.reads(patients)
-    expected = [patients[line.patient_id] for line in lines if line.is_visit and line.patient_id in patients]
-    waiting = [task for line in lines if (task := tasks.get((line.patient_id, line.key))) is not None]
-    visits = {visit.patient.id: visit for visit in await show_visits(showing, expected, on=shown.on)}
-    worked = {(one.patient.id, one.key): one for one in with_overdue(await show_tasks(showing, waiting), on=shown.on)}
-    rows = [
-        Row(line, visits.get(line.patient_id) if line.is_visit else None, worked.get((line.patient_id, line.key))) for line in lines
-    ]
-    return [row for row in rows if row.visit is not None or row.task is not None]
+async def _rows(desk: Desk, days: DayList, chosen: Filter, lines: Sequence[Line]) -> list[Row]:
+    held = await days.held(desk.caller.scope, chosen, lines)
+    showing = Showing(days.session, desk.parts.vault, desk.parts.plans, desk.language)
+    return [Row(person) for person in await show_day(showing, held, on=days.on)]
+
+
+def _counted(counts: Counts) -> list[tuple[str, str, int]]:
+    """What is counted above the list: (what it is narrowed to, in words, people)."""
+    groups = [(group, GROUPED[group], counts.by_group.get(group, 0)) for group in GROUPS]
+    return [one for one in (*groups[:-1], (VISITS, N_("Visits"), counts.visits), groups[-1]) if one[2]]
 
 
 def _shows(desk: Desk, counts: Counts) -> list[tuple[str, str, int | None]]:

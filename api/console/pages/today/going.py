@@ -7,9 +7,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from fastapi.responses import Response
 
 from api.console.desk import Desk
-from records.patients import Patients
 
-ON_THE_LIST = ("on", "team", "show")
+ON_THE_LIST = ("on", "team", "show", "only")
 
 
 def back_of(desk: Desk, patient_id: str) -> str:
@@ -30,16 +29,3 @@ def after_saving(desk: Desk, patient_id: str, *, acted_on: bool) -> Response:
     if path.startswith("/today"):
         return desk.go(f"{path}{'&' if '?' in path else '?'}saved={quote(patient_id, safe='')}")
     return desk.go(path, said="saved")
-
-
-async def name_and_tag(desk: Desk, patient_id: str) -> tuple[str | None, str | None]:
-    """Of a patient of the caller's; None for both where there is none."""
-    async with desk.parts.database.reading() as session:
-        people = Patients(session, desk.parts.vault)
-        patient = await people.in_scope(desk.caller.scope, patient_id)
-        if patient is None:
-            return None, None
-        try:
-            return (await people.profile(patient)).shown or None, patient.tag
-        except LookupError:
-            return None, patient.tag

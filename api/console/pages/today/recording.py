@@ -6,6 +6,7 @@ Rule 2: saving asks nothing back: what is surprising is questioned while it is t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -14,7 +15,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.ahead import Standing, standing
+from activities.plans import UnknownVersion
+from api.ahead import standing_of
 from api.console.desk import N_, Desk, at
 from api.console.forms import Form
 from api.console.pages.today.asked import PREFIX, Field, asked_of, at_form, filled, impossible, readings_in
@@ -23,14 +25,18 @@ from api.console.pages.today.outcome import outcome
 from api.depends import Parts, Session
 from api.models.patients import PatientOut, VisitIn
 from api.parts import ApiParts
-from api.problems import Problem
+from api.problems import Problem, not_found
 from api.routes.visits import preview_visit, record_visit
 from api.showing.patients import brief
 from api.showing.words import word
+from pathways.engine import State, calendar
 from pathways.engine.plan import Plan, Service
+from pathways.serial import OldSchema, load_state
+from records.looking_up import Found, look_up
 from records.messages import Messages, Text
-from records.patient_list import PatientList
-from records.patients import Patients
+from records.patient_list import Listed
+from records.patients import STATE, profile_in
+from records.vault import PersonVault
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,38 +59,49 @@ class Screening:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A patient as they are asked about: ``state`` with all that was told, ``today`` where they live."""
+
+    found: Found
+    person: PersonVault
+    plan: Plan
+    state: State
+    today: date
+
+    def fields(self, language: str, *, numbers_only: bool = False) -> list[Field]:
+        return asked_of(self.plan, self.state.readings, language, numbers_only=numbers_only)
+
+
+@dataclass(frozen=True)
 class Whom:
     """The patient in front of whoever records: who they are, how they stand, what was texted last."""
 
-    stands: Standing
+    known: Known
     patient: PatientOut
     messages: list[Text]
 
     @property
-    def plan(self) -> Plan:
-        return self.stands.plan
-
-    def fields(self, language: str, *, numbers_only: bool = False) -> list[Field]:
-        return asked_of(self.plan, self.stands.state.readings, language, numbers_only=numbers_only)
+    def today(self) -> date:
+        return self.known.today
 
     @property
     def age(self) -> int | None:
-        born, today = self.patient.born, self.stands.today
+        born, today = self.patient.born, self.today
         return None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
     @property
     def last_visit(self) -> date | None:
-        return self.stands.patient.last_visit
+        return self.known.found.patient.last_visit
 
     def screenings(self, form: Form) -> list[Screening]:
         """What is due about now besides the follow-up, by day."""
         found = {
             name: Screening(name, service.title, course.services[name].due, name in form.texts(DONE))
-            for pathway, course in self.stands.state.courses.items()
-            if (planned := self.plan.pathways.get(pathway)) is not None
+            for pathway, course in self.known.state.courses.items()
+            if (planned := self.known.plan.pathways.get(pathway)) is not None
             for name, service in planned.services.items()
             if self._is_offered(service) and name in course.services
-            and ((course.services[name].due - self.stands.today).days <= SOON or name in form.texts(DONE))
+            and ((course.services[name].due - self.today).days <= SOON or name in form.texts(DONE))
         }  # fmt: skip
         return sorted(found.values(), key=lambda one: (one.due, one.name))
 
@@ -92,13 +109,28 @@ class Whom:
         return service.kind == "screening"
 
 
+async def known(session: AsyncSession, parts: ApiParts, desk: Desk, patient_id: str) -> Known:
+    """Raises Problem 404, 409."""
+    found = await look_up(session, parts.vault, desk.caller.scope, patient_id)
+    if found is None or found.person is None:
+        raise not_found()
+    row, person = found.patient, found.person
+    if row.last_event == row.taken_event and row.state is not None:
+        with suppress(OldSchema, UnknownVersion):  # then it takes longer, or cannot be done
+            state = load_state(person.open_bytes(STATE, row.state))
+            plan, _ = await parts.plans.made_of(session, found.pinned)
+            today = calendar.local_day(await parts.clock.now(session), row.timezone)
+            return Known(found, person, plan, state, today)
+    stands = await standing_of(session, parts, found, person)  # with what no step has taken yet, and days of the team for it
+    return Known(found, person, stands.plan, stands.state, stands.today)
+
+
 async def whom(session: AsyncSession, parts: ApiParts, desk: Desk, patient_id: str) -> Whom:
     """Raises Problem 404, 409."""
-    stands = await standing(session, parts, desk.caller.scope, patient_id)
-    people = Patients(session, parts.vault)
-    (listed,) = await PatientList(session, parts.vault).listed([stands.patient])
-    messages = await Messages(session).of(await people.vault_of(patient_id), limit=LATEST)
-    return Whom(stands, brief(listed), messages)
+    them = await known(session, parts, desk, patient_id)
+    row = them.found.patient
+    listed = Listed(row, profile_in(row, them.person), them.found.pathways, them.found.booked)
+    return Whom(them, brief(listed), await Messages(session).of(them.person, limit=LATEST))
 
 
 @router.get("/patients/{patient_id}/visit")
@@ -111,8 +143,8 @@ async def visit_page(desk: Records, session: Session, parts: Parts, patient_id: 
 @router.post("/patients/{patient_id}/visit/foreseen")
 async def visit_foreseen(desk: Looks, session: Session, parts: Parts, patient_id: str) -> Response:
     """What saving the form as it is would do; a part of the page."""
-    stands = await standing(session, parts, desk.caller.scope, patient_id)
-    fields = asked_of(stands.plan, stands.state.readings, desk.language)
+    them = await known(session, parts, desk, patient_id)
+    fields = them.fields(desk.language)
     try:
         body = _visit(fields, desk)
         if not body.readings and not body.done:
@@ -122,17 +154,17 @@ async def visit_foreseen(desk: Looks, session: Session, parts: Parts, patient_id
         if problem.status != 422:
             raise
         return desk.html("today/outcome.html", seen=None, refused=at_form(problem, desk.say))
-    shown, labels = outcome(seen, stands.plan), {field.name: field.label for field in fields}
+    shown, labels = outcome(seen, them.plan), {field.name: field.label for field in fields}
     placed = sorted(shown.missing, key=lambda name: list(labels).index(name) if name in labels else len(labels))
     missing = [labels.get(name) or word("words", name, desk.language) for name in placed]
-    return desk.html("today/outcome.html", seen=shown, refused=None, missing=missing, zone=stands.patient.timezone)
+    return desk.html("today/outcome.html", seen=shown, refused=None, missing=missing, zone=them.found.patient.timezone)
 
 
 @router.post("/patients/{patient_id}/visit")
 async def visit_saved(desk: Records, session: Session, parts: Parts, patient_id: str) -> Response:
     """Stored once, and back to where they came from; refused, the form comes again with all that was typed."""
-    stands = await standing(session, parts, desk.caller.scope, patient_id)
-    fields = asked_of(stands.plan, stands.state.readings, desk.language)
+    them = await known(session, parts, desk, patient_id)
+    fields = them.fields(desk.language)
     try:
         body = _visit(fields, desk)
         if not body.readings and not body.done:
@@ -152,7 +184,7 @@ def _visit(fields: list[Field], desk: Desk) -> VisitIn:
 
 
 def _form(desk: Desk, found: Whom, form: Form, *, status: int = 200) -> Response:
-    fields, say = filled(found.fields(desk.language), form), desk.say
+    fields, say = filled(found.known.fields(desk.language), form), desk.say
     return desk.html(
         "today/visit.html",
         status=status,

@@ -17,16 +17,20 @@ from api.arranging import DECIDED, FURTHEST, SUBSTITUTE, Arranging
 from api.console.desk import N_, NOTICES, Desk, at
 from api.console.forms import Form, wrong
 from api.console.pages.today.going import after_saving, back_of
+from api.console.pages.today.kinds import ANSWERS
 from api.depends import Parts, Session, today_at
 from api.models.base import Written
 from api.models.work import HandOverReason, PostponeReason, TaskClaim, TaskDone, TaskHandOver, TaskPostpone
 from api.problems import Problem, not_found
 from api.showing.patients import Showing
 from api.showing.tasks import show_task, task_etag
+from records.messages import Messages
 from records.tables import CareTeam
 from records.tasks import Tasks
 
 router = APIRouter(include_in_schema=False)
+
+LATEST = 4  # messages beside the task
 
 WHY_LATER = {
     "no_answer": N_("No answer"),
@@ -134,8 +138,11 @@ async def _page(desk: Desk, session: AsyncSession, patient_id: str, key: str, fo
     row = await Tasks(session).one(desk.caller.scope, patient_id, key)
     if row is None:
         raise not_found()
-    today = await today_at(desk.parts, session, await session.get(CareTeam, row.care_team_id))
-    task = await show_task(Showing(session, desk.parts.vault, desk.parts.plans, desk.language), row)
+    team = await session.get_one(CareTeam, row.care_team_id)
+    today = await today_at(desk.parts, session, team)
+    showing = Showing(session, desk.parts.vault, desk.parts.plans, desk.language)
+    task = await show_task(showing, row)
+    person = await showing.vault_of(patient_id) if desk.may("patients.read") else None
     return desk.html(
         "today/task.html",
         status=status,
@@ -151,6 +158,9 @@ async def _page(desk: Desk, session: AsyncSession, patient_id: str, key: str, fo
         tomorrow=_working(today + timedelta(days=1)),
         last=today + FURTHEST,
         substitute=row.kind == SUBSTITUTE,
+        texts=[] if person is None else await Messages(session).of(person, limit=LATEST),
+        answers=row.kind in ANSWERS,
+        zone=team.timezone,
         back=back_of(desk, patient_id),
     )
 
