@@ -23,6 +23,7 @@ from random import Random
 
 import aiohttp
 
+from api.console.forms import csrf_token, fresh_key
 from bench.__main__ import README, with_section
 from bench.figures import shown
 from bench.filling import Size, fill, postgres_at
@@ -45,8 +46,7 @@ class Town:
 
     size: Size
     people: Sequence[tuple[str, str]]
-    referrals: Sequence[tuple[str, str]] = ()
-    refills: Sequence[tuple[str, str]] = ()
+    to_visit: list[tuple[str, str]] = field(default_factory=list)  # a visit is stored for each at the most once
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def quantile(self, page: str, share: float) -> float:
@@ -58,23 +58,46 @@ class Town:
         return self.quantile(page, share) / self.quantile(SIGN_IN, share)
 
 
-Ask = Callable[[Town, Random], tuple[str, str]]  # the path, and whose key
+@dataclass(frozen=True)
+class Asked:
+    """``key``: whose; ``sent``: the form, where one is sent."""
+
+    path: str
+    key: str = ""
+    sent: Mapping[str, str] | None = None
+
+
+Ask = Callable[[Town, Random], Asked]
 
 
 def _manager(path: str) -> Ask:
-    return lambda town, chance: (path, f"manager-of-{chance.choice(town.size.teams[:5])}")
+    return lambda town, chance: Asked(path, f"manager-of-{chance.choice(town.size.teams[:5])}")
 
 
 def _patient(path: str) -> Ask:
-    def ask(town: Town, chance: Random) -> tuple[str, str]:
+    def ask(town: Town, chance: Random) -> Asked:
         patient, team = chance.choice(town.people)
-        return path.format(patient), f"manager-of-{team}"
+        return Asked(path.format(patient), f"manager-of-{team}")
 
     return ask
 
 
 def _fixed(path: str, key: str) -> Ask:
-    return lambda _, __: (path, key)
+    return lambda _, __: Asked(path, key)
+
+
+def _typed(path: str, patient: str, team: str, chance: Random) -> Asked:
+    key = f"manager-of-{team}"
+    sent = {"csrf": csrf_token(key), "once": fresh_key(), "r.sbp": str(chance.randint(118, 138)), "r.dbp": "78"}
+    return Asked(path.format(patient), key, sent)
+
+
+def _foreseen(town: Town, chance: Random) -> Asked:
+    return _typed("/patients/{}/visit/foreseen", *chance.choice(town.people), chance)
+
+
+def _saved(town: Town, chance: Random) -> Asked:
+    return _typed("/patients/{}/visit", *town.to_visit.pop(), chance)
 
 
 #: Every page that somebody has before them in the course of a day.
@@ -82,6 +105,8 @@ PAGES: Mapping[str, Ask] = {
     SIGN_IN: _fixed("/", ""),
     "today": _manager("/today"),
     "recording a visit": _patient("/patients/{}/visit"),
+    "what the visit would do": _foreseen,
+    "saving the visit": _saved,
     "patients of a team": _manager("/patients"),
     "patients by tag": _manager("/patients?tag=red"),
     "patients by name": _manager("/patients?search=%E7%8E%8B"),
@@ -114,7 +139,7 @@ class Visited:
     chance: Random = field(default_factory=lambda: Random(1))
 
     async def ask(self, page: str, *, counts: bool) -> None:
-        took = await _asked(self.http, *PAGES[page](self.town, self.chance))
+        took = await _asked(self.http, PAGES[page](self.town, self.chance))
         if counts:
             self.town.seconds.setdefault(page, []).append(took)
 
@@ -142,21 +167,30 @@ async def _in_turn(visited: Sequence[Visited], page: str, times: int, *, counts:
             await one.ask(page, counts=counts)
 
 
-async def _asked(http: aiohttp.ClientSession, path: str, key: str) -> float:
+async def _asked(http: aiohttp.ClientSession, asked: Asked) -> float:
+    """Seconds to the last byte."""
+    headers = {"Cookie": f"cairn_key={asked.key}", "HX-Request": "true"} if asked.sent else _shown(asked.key)
+    method = "GET" if asked.sent is None else "POST"
     begun = time.perf_counter()
-    async with http.get(path, headers={"Cookie": f"cairn_key={key}"} if key else {}, allow_redirects=False) as answer:
+    async with http.request(method, asked.path, data=asked.sent, headers=headers, allow_redirects=False) as answer:
         body = await answer.text()
-        if answer.status != (200 if key else 401):
-            raise RuntimeError(f"{path} as {key}: {answer.status} {body[:300]}")
+        if answer.status != (401 if not asked.key else 204 if asked.path.endswith("/visit") and asked.sent else 200):
+            raise RuntimeError(f"{asked.path} as {asked.key}: {answer.status} {body[:300]}")
     return time.perf_counter() - begun
+
+
+def _shown(key: str) -> dict[str, str]:
+    return {"Cookie": f"cairn_key={key}"} if key else {}
 
 
 async def _first_load(http: aiohttp.ClientSession, town: Town, chance: Random) -> int:
     """The heaviest of the pages with everything that it names, as it travels."""
     heaviest = 0
     for page, ask in PAGES.items():
-        path, key = ask(town, chance)
-        async with http.get(path, headers={"Cookie": f"cairn_key={key}"}) as answer:
+        asked = ask(town, chance)
+        if asked.sent is not None:
+            continue
+        async with http.get(asked.path, headers=_shown(asked.key)) as answer:
             text = await answer.text()
         total = len(text.encode())
         waiting, seen = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', text)), set[str]()
@@ -182,8 +216,12 @@ async def _filled(url: str, size: Size) -> Town:
     finally:
         await database.close()
     async with postgres_at(url) as postgres:
-        people = await postgres.fetch("SELECT id, care_team_id FROM patient WHERE care_team_id = ANY($1) LIMIT 500", size.teams[:5])
-    return Town(size, [(row["id"], row["care_team_id"]) for row in people])
+        people = await postgres.fetch(
+            "SELECT id, care_team_id FROM patient WHERE care_team_id = ANY($1) LIMIT 1000", size.teams[:5]
+        )
+    found = [(row["id"], row["care_team_id"]) for row in people]
+    half = len(found) // 2
+    return Town(size, found[:half], found[half:])
 
 
 async def run(towns: Sequence[tuple[str, Size]], blocks: int) -> str:
