@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -151,9 +152,8 @@ class Desk:
         """What stores the form: once, however often it is sent, and only where nobody was quicker (its field ``read``)."""
         form, path = self.form, self.request.url.path
         given = f"console/{form.once}" if form.once else None
-        return Writing(
-            self.parts, self.caller.id, given, f"{path} {form.fingerprint}", form.text("read") or None, self.caller.scope
-        )
+        asked = sha256(f"{path} {form.fingerprint}".encode()).hexdigest()
+        return Writing(self.parts, self.caller.id, given, asked, form.text("read") or None, self.caller.scope)
 
 
 def pages_of(caller: Caller) -> list[Page]:
