@@ -165,15 +165,17 @@ _hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 def fresh_network(fresh_sqlite: Path) -> Path:
     """A file to copy, with the places, the teams and the keys."""
 
-    async def go() -> None:
-        database = Database.open(f"sqlite+aiosqlite:///{file}")
-        await _settle_in(database)
-        await database.close()
-
     file = fresh_sqlite.with_name("network.db")
     shutil.copy(fresh_sqlite, file)
-    asyncio.run(go())
+    asyncio.run(settled_in(f"sqlite+aiosqlite:///{file}"))
     return file
+
+
+async def settled_in(url: str) -> None:
+    """The places, the teams and the keys into a migrated database."""
+    database = Database.open(url)
+    await _settle_in(database)
+    await database.close()
 
 
 @pytest.fixture
@@ -187,7 +189,7 @@ async def network_like(fresh: Path, tmp_path: Path) -> AsyncIterator[Network]:
     """The network over SQLite, in a copy of ``fresh``."""
     shutil.copy(fresh, tmp_path / "cairn.db")
     database = _engine.turned_to(f"sqlite+aiosqlite:///{tmp_path / 'cairn.db'}")
-    async with _over(database, tmp_path) as network:
+    async with network_over(database, tmp_path) as network:
         yield network
     await database.close()
 
@@ -196,7 +198,7 @@ async def network_like(fresh: Path, tmp_path: Path) -> AsyncIterator[Network]:
 async def a_network(database: Database, folder: Path) -> AsyncIterator[Network]:
     """The network over a migrated database that is still empty."""
     await _settle_in(database)
-    async with _over(database, folder) as network:
+    async with network_over(database, folder) as network:
         yield network
 
 
@@ -224,7 +226,8 @@ async def _settle_in(database: Database) -> None:
 
 
 @asynccontextmanager
-async def _over(database: Database, folder: Path) -> AsyncIterator[Network]:
+async def network_over(database: Database, folder: Path) -> AsyncIterator[Network]:
+    """The network over a database that has its places already."""
     vault, clock, plans = Vault(bytes(range(32))), Clock(), Plans(loaded=_loaded)
 
     async def now() -> datetime:

@@ -6,15 +6,18 @@ Rule: every test here runs in the session's event loop, since the browser does, 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import count
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
+from postgres import Postgres
 
 from records.database import Database
-from tests.api.conftest import Network, fresh_network, network_like
+from tests.api.conftest import Network, fresh_network, network_like, network_over, settled_in
 from tests.api.serving import served
 from tests.console.browsing import Browsing, browsing, launched
 from tests.kept import KeptEngine
@@ -22,6 +25,7 @@ from tests.kept import KeptEngine
 __all__ = ["fresh_network"]
 
 HERE = Path(__file__).parent
+_numbers = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,11 +43,32 @@ async def chromium_of_all() -> AsyncIterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def postgres_network(request: pytest.FixtureRequest) -> Postgres | None:
+    """PostgreSQL with a database ``network`` to copy; None where there is no PostgreSQL."""
+    try:
+        server: Postgres = request.getfixturevalue("fresh_postgres")
+    except pytest.skip.Exception:
+        return None
+    asyncio.run(settled_in(server.copy("fresh", "network")))
+    return server
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def network(fresh_network: Path, tmp_path: Path) -> AsyncIterator[Network]:
-    """The network over SQLite."""
-    async with network_like(fresh_network, tmp_path) as network:
+async def network(
+    postgres_network: Postgres | None, kept_engines: Mapping[str, KeptEngine], fresh_network: Path, tmp_path: Path
+) -> AsyncIterator[Network]:
+    """The network over PostgreSQL, which refuses more; where there is none, over SQLite, on which the whole days are lived."""
+    if postgres_network is None:
+        async with network_like(fresh_network, tmp_path) as network:
+            yield network
+        return
+    name = f"pages_{next(_numbers)}"
+    database = kept_engines["postgresql"].turned_to(postgres_network.copy("network", name))
+    async with network_over(database, tmp_path) as network:
         yield network
+    await database.close()
+    postgres_network.drop(name)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
