@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Error, Page, async_playwright, expect
 
 AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 HOW = {
@@ -142,12 +142,28 @@ async def browsing(url: str, browser: Browser | None = None) -> AsyncIterator[Br
 
 
 async def accessible(page: Page, *, leave: tuple[str, ...] = ()) -> None:
-    """Nothing on the page breaks a rule of WCAG 2.2 AA that axe-core knows. ``leave``: rules, with the reason beside the call."""
+    """Nothing on the page breaks a rule of WCAG 2.2 AA that axe-core knows. ``leave``: rules, with the reason beside the call.
+
+    A page that draws itself anew meanwhile is looked at as it is then.
+    """
     if not AXE.exists():
         missing("axe")
+    for again in (True, True, False):
+        try:
+            found = await _broken(page, leave)
+        except Error as moved:
+            if not again or "context was destroyed" not in str(moved):
+                raise
+            await page.wait_for_load_state()
+        else:
+            break
+    assert found == [], f"{page.url}: " + "\n".join(found)
+
+
+async def _broken(page: Page, leave: tuple[str, ...]) -> list[str]:
     if not await page.evaluate("'axe' in window"):  # half a megabyte, once a page
         await page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = await page.evaluate(
+    found: list[str] = await page.evaluate(
         """async (leave) => {
             const rules = Object.fromEntries(leave.map((rule) => [rule, {enabled: false}]));
             const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -158,7 +174,7 @@ async def accessible(page: Page, *, leave: tuple[str, ...] = ()) -> None:
         }""",
         list(leave),
     )
-    assert found == [], f"{page.url}: " + "\n".join(found)
+    return found
 
 
 async def seen(page: Page, name: str) -> None:

@@ -165,7 +165,9 @@ async def test_a_coordinator_changes_a_pathway_from_the_first_key_to_taking_it_b
     await expect(page.locator("#found")).to_contain_text("2")
     await page.get_by_label("Why").fill("As agreed on Monday")
     await accessible(page)
+    planned = page.url
     await press(page, "Begin the rollout")
+    await expect(page).not_to_have_url(planned)
     await expect(page.get_by_text("done", exact=True)).to_be_visible()
     await expect(page.locator(".stat.green")).to_contain_text("2")
     await accessible(page)
@@ -179,7 +181,9 @@ async def test_a_coordinator_changes_a_pathway_from_the_first_key_to_taking_it_b
     await expect(page.get_by_text("2 patients whom it moved return")).to_be_visible()
     await accessible(page)
     await page.get_by_label("Why").fill("too many calls")
+    planned = page.url
     await press(page, "Take the rollout back")
+    await expect(page).not_to_have_url(planned)
     await expect(page.get_by_text("done", exact=True)).to_be_visible()
     await accessible(page)
     await days.settled()
