@@ -7,6 +7,7 @@ Rule: every test here runs in the session's event loop, since the browser does, 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 from pathlib import Path
@@ -45,7 +46,9 @@ async def chromium_of_all() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def postgres_network(request: pytest.FixtureRequest) -> Postgres | None:
-    """PostgreSQL with a database ``network`` to copy; None where there is no PostgreSQL."""
+    """PostgreSQL with a database ``network`` to copy; None unless CAIRN_PAGES_ON says postgresql, or where there is none."""
+    if os.environ.get("CAIRN_PAGES_ON") != "postgresql":
+        return None
     try:
         server: Postgres = request.getfixturevalue("fresh_postgres")
     except pytest.skip.Exception:
@@ -58,7 +61,7 @@ def postgres_network(request: pytest.FixtureRequest) -> Postgres | None:
 async def network(
     postgres_network: Postgres | None, kept_engines: Mapping[str, KeptEngine], fresh_network: Path, tmp_path: Path
 ) -> AsyncIterator[Network]:
-    """The network over PostgreSQL, which refuses more; where there is none, over SQLite, on which the whole days are lived."""
+    """The network over SQLite; with CAIRN_PAGES_ON=postgresql over PostgreSQL, which refuses more."""
     if postgres_network is None:
         async with network_like(fresh_network, tmp_path) as network:
             yield network

@@ -46,6 +46,7 @@ async def test_a_refill_is_made_ready_and_handed_out_for_the_code_in_two_parts(b
     await expect(page.get_by_role("status")).to_contain_text("the rest is still asked of you")
     await expect(page.get_by_label("For how long")).to_have_value("20")
     await page.get_by_role("button", name="Hand it out").click()
+    await expect(page.get_by_role("button", name="Hand it out")).to_have_count(0)
     await expect(page.locator("ol.rq-road li").last).to_contain_text(re.compile("dispensed|handed out", re.I))
     await seen(page, "inbox-refill-done")
 
