@@ -17,6 +17,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.console.forms import Form, csrf_token, is_ours, read_form
+from api.console.languages import N_ as N_
 from api.console.languages import area_of, translations
 from api.console.refusals import told
 from api.console.render import Reader, html
@@ -32,11 +33,6 @@ COOKIE = "cairn_key"
 SAID = "cairn_said"  # what the next page says once: the key of a notice
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 NOT_OURS = "This form is not from a page that was shown to you since you signed in. Go back, reload the page, and send it again."
-
-
-def N_(text: str) -> str:  # noqa: N802 - the name that catalogues know
-    """Marks a text for the catalogues that is looked up later."""
-    return text
 
 
 #: What the next page says once, by key. A page adds its own with ``|=`` where it is defined.

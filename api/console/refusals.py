@@ -10,13 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from api.console.languages import translations
-
-
-def N_(text: str) -> str:  # noqa: N802 - the name that catalogues know
-    """Marks a text for the catalogues that is looked up later."""
-    return text
-
+from api.console.languages import N_, translations
 
 #: Said word for word.
 KNOWN: tuple[str, ...] = (
