@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.dev-ready
 
-.PHONY: run up test check compiled format lock clean bench
+.PHONY: run up test check lint compiled format lock clean bench
 
 run: $(READY)
 	$(BIN)/cairn run
@@ -16,12 +16,13 @@ up: $(READY)
 test: $(DEV_READY) compiled
 	$(BIN)/pytest -n auto --dist worksteal
 
-check: $(DEV_READY) compiled
+check: lint test
+
+lint: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist worksteal
 
 compiled: $(DEV_READY)  # once, and not by every process that a test starts
 	@$(BIN)/python -m compileall -q -j 0 pathways records activities workflows api workers bench tests -x node_modules >/dev/null || true

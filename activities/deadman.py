@@ -31,6 +31,7 @@ from records.bookings import working_days
 from records.clock import Clock
 from records.contact_rules import NetworkRules
 from records.database import Database
+from records.figures import LATELY
 from records.tables import Alert, CareTeam, Delivery, Patient
 from records.traffic import HOUR, WAITING, TrafficCounts, hour_of
 
@@ -85,18 +86,18 @@ class DeadMan:
             missed = await self._missed(TrafficCounts(session), hour)
         older = RECOUNTED + turn % (REPORTS_COME_FOR - RECOUNTED)
         many = 0
-        for back in (*range(missed, RECOUNTED - 1, -1), *range(RECOUNTED), older):
+        for at in (*missed, *(hour - back * HOUR for back in (*range(RECOUNTED), older))):
             async with self.database.begin() as session:  # one each: none holds up the others
-                many += await TrafficCounts(session).count(hour - back * HOUR)
+                many += await TrafficCounts(session).count(at)
         return many
 
-    async def _missed(self, traffic: TrafficCounts, hour: datetime) -> int:
-        """How many hours back the counting broke off, at most as many as reports come for; 0 where it did not."""
-        newest = await traffic.newest()
-        recounted = hour - RECOUNTED * HOUR
-        if newest is None or newest > recounted or not await traffic.has_any(newest + HOUR, recounted + HOUR):
-            return 0
-        return min(REPORTS_COME_FOR, int((hour - newest) / HOUR))
+    async def _missed(self, traffic: TrafficCounts, hour: datetime) -> list[datetime]:
+        """The hours in which messages were due, from the one in which the counting broke off; none where it did not."""
+        broke_off = await traffic.newest() or hour - LATELY
+        missed = [broke_off]
+        while (at := await traffic.first_due(max(missed[-1] + HOUR, hour - LATELY), hour - (RECOUNTED - 1) * HOUR)) is not None:
+            missed.append(hour_of(at))
+        return missed if len(missed) > 1 else []
 
     async def look(self, *, thoroughly: bool) -> Looked:
         """Compare, and keep what stands. ``thoroughly``: whole days and answers too, which once an hour is enough for."""

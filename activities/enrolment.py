@@ -76,11 +76,12 @@ class Enrolments:
         only: Sequence[str] | None = None,
         unplaced: bool = False,
         also: Callable[[AsyncSession, str], Awaitable[None]] | None = None,
+        by: str | None = None,
     ) -> Enrolment:
         """Enrol one person. ``only`` limits the pathways that are looked at.
 
         ``unplaced``: somebody for whom no pathway is, is stored all the same. ``also``: what is written with the new patient, by
-        their id, in the same transaction; what it raises undoes all of it.
+        their id, in the same transaction; what it raises undoes all of it. ``by``: the key or account that enrols.
         """
         place = f"{intake.source}: {intake.place}"
         notes = tuple(f"{note.place}: {note.what}; {note.remedy}" for note in intake.notes)
@@ -123,7 +124,7 @@ class Enrolments:
             if also is not None:
                 await also(session, patient.id)
             event = _event(intake, tuple(chosen), timezone, now)
-            events = EventLog(session, patient, person)
+            events = EventLog(session, patient, person, by)
             await events.append(event)
             if intake.texts is not None:
                 refused = AnswerReceived(id="enrolled/sms_consent", at=now, learnt=now, kind="stop")

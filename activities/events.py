@@ -29,13 +29,19 @@ class NoSuchPatient(LookupError):
 
 @dataclass(frozen=True)
 class Case:
-    """One patient's records, held in a transaction that is about to change them."""
+    """One patient's records, held in a transaction that is about to change them. ``by``: the key or account that does."""
 
     session: AsyncSession
     patients: Patients
     patient: Patient
     person: PersonVault
     now: datetime
+    by: str | None = None
+
+    @property
+    def log(self) -> EventLog:
+        """What happened to the patient; what is added is told by whoever changes the records."""
+        return EventLog(self.session, self.patient, self.person, self.by)
 
     @property
     def today(self) -> date:
@@ -62,19 +68,19 @@ class Events:
     vault: Vault
     clock: Clock
 
-    async def change(self, patient_id: str, change: Change) -> Stored:
+    async def change(self, patient_id: str, change: Change, *, by: str | None = None) -> Stored:
         """Change records and store the event that tells of it, together; ``change`` may find that there is nothing to tell.
 
-        What ``change`` raises undoes all of it. Raises NoSuchPatient.
+        ``by``: the key or account that tells it. What ``change`` raises undoes all of it. Raises NoSuchPatient.
         """
         async with self.database.begin() as session:
             patients = Patients(session, self.vault)
             held = await patients.held(patient_id)
             if held is None:
                 raise NoSuchPatient(patient_id)
-            case = Case(session, patients, held.patient, held.person, await self.clock.now(session))
+            case = Case(session, patients, held.patient, held.person, await self.clock.now(session), by)
             event = await change(case)
-            new = event is not None and await EventLog(session, held.patient, held.person).append(event)
+            new = event is not None and await case.log.append(event)
             return Stored(new, held.patient.last_step + 1)
 
     async def store(self, patient_id: str, make: Callable[[datetime], AnyEvent], *, scope: Scope = NETWORK) -> Stored:

@@ -23,6 +23,7 @@ from pathways.engine.turn import Ahead
 from pathways.forecast.bookings import working_day
 from pathways.serial import OldSchema, load_older_state, load_state
 from records.eventlog import EventLog
+from records.following import Followed
 from records.patients import STATE
 from records.tables import StepRow
 
@@ -89,23 +90,33 @@ class Following:
 
 
 async def as_left(
-    session: AsyncSession, plans: Plans, log: EventLog, events: Sequence[AnyEvent], *, on: date | None = None
+    session: AsyncSession,
+    plans: Plans,
+    log: EventLog,
+    events: Sequence[AnyEvent],
+    *,
+    on: date | None = None,
+    known: Followed | None = None,
+    left: State | None = None,
 ) -> tuple[State, Plan]:
     """The patient as the last step left them, and the plan with every version that they or ``events`` may need.
 
-    ``on``: the day (UTC) whose holds the plan has; None: none. A snapshot of another shape is folded anew from the events, up to
-    the last step. Raises UnknownVersion.
+    ``on``: the day (UTC) whose holds the plan has; None: none. ``known`` and ``left``: what they follow, and their state, where
+    those were read already. A snapshot of another shape is folded anew from the events, up to the last step. Raises UnknownVersion.
     """
-    patient = log.patient
     try:
-        kept = log.person.open_bytes(STATE, patient.state) if patient.state is not None else None
-        state = load_state(kept) if kept is not None else State(patient=patient.id)
+        state = left or _snapshot(log)
     except OldSchema:
         return await _folded_anew(session, plans, log, events, on)
     errands = bool(state.referrals) or any(supply.refill for supply in state.supplies.values())
     also = versions_named(state, events)
-    plan, _ = await plans.of(session, patient.id, also=also, on=on, person=log.person, errands=errands)
+    plan, _ = await plans.of(session, state.patient, also=also, on=on, person=log.person, errands=errands, known=known)
     return state, await _with_left(session, plans, log, state, plan)
+
+
+def _snapshot(log: EventLog) -> State:
+    patient = log.patient
+    return State(patient=patient.id) if patient.state is None else load_state(log.person.open_bytes(STATE, patient.state))
 
 
 async def _with_left(session: AsyncSession, plans: Plans, log: EventLog, state: State, plan: Plan) -> Plan:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.holding import Supply, holds_for, supply_of
@@ -23,43 +23,10 @@ from pathways.language.limits import shipped_limits
 from pathways.language.medicines import shipped_checks
 from pathways.language.wording import Wording, shipped_frames
 from records.contact_rules import NetworkRules
+from records.following import Followed, followed
 from records.referral_limits import NetworkLimits
-from records.tables import (
-    CareTeam,
-    ContactRulesRow,
-    Enrolment,
-    NetworkSupply,
-    Organisation,
-    PathwayVersion,
-    Patient,
-    RequestLimits,
-)
+from records.tables import PathwayVersion
 from records.vault import PersonVault
-
-_FOLLOWED = (
-    select(
-        Enrolment.pathway,
-        Enrolment.version,
-        CareTeam.organisation_id,
-        ContactRulesRow.network_id,
-        ContactRulesRow.version,
-        ContactRulesRow.calendar_edits,
-        RequestLimits.version,
-        Organisation.id,
-        Organisation.parent_id,
-        Organisation.network_id,
-        NetworkSupply.edits,
-    )
-    .select_from(Patient)
-    .outerjoin(Enrolment, Enrolment.patient_id == Patient.id)
-    .join(CareTeam, CareTeam.id == Patient.care_team_id)
-    .join(Organisation, Organisation.id == CareTeam.organisation_id)
-    .outerjoin(ContactRulesRow, ContactRulesRow.network_id == Organisation.network_id)
-    .outerjoin(NetworkSupply, NetworkSupply.network_id == Organisation.network_id)
-    .outerjoin(RequestLimits, RequestLimits.network_id == Organisation.network_id)
-    .where(Patient.id == bindparam("patient"))
-    .order_by(Enrolment.pathway)
-)  # asked at each step, so it is built once
 
 
 class UnknownVersion(LookupError):
@@ -85,25 +52,28 @@ class Plans:
         on: date | None = None,
         person: PersonVault | None = None,
         errands: bool = True,
+        known: Followed | None = None,
     ) -> tuple[Plan, Wording]:
         """The plan that this patient is pinned to, and the wording that goes with it.
 
         ``also``: versions that they come from or may move to; one that is not there any more is left out. ``on``: the day (UTC)
         for which holds are wanted, with ``person`` to read medicines by, and whether refills or referrals may be open; None: no
-        holds.
+        holds. ``known``: what they follow, where it was read already.
         """
-        rows = (await session.execute(_FOLLOWED, {"patient": patient_id})).all()
-        contact = await self._contact(session, rows[0][2], tuple(rows[0][3:6])) if rows else self.contact
-        pinned = [(row[0], row[1]) for row in rows if row[0] is not None]  # somebody on no pathway has one row without
-        plan, wording = await self.made_of(session, pinned, also=also, contact=contact)
-        if rows and isinstance(rows[0][6], int):
-            plan = replace(plan, limits=await self.limits(session, rows[0][9], rows[0][6]))
-        if on is None or not rows or rows[0][-1] is None:
+        follows = known or await followed(session, patient_id)
+        if follows is None:
+            return await self.made_of(session, (), also=also)
+        contact = await self._contact(session, follows.place, follows.contact)
+        plan, wording = await self.made_of(session, follows.pinned, also=also, contact=contact)
+        if follows.limits is not None:
+            plan = replace(plan, limits=await self.limits(session, follows.network, follows.limits))
+        if on is None or follows.supply is None:
             return plan, wording
-        *above, network, count = rows[0][7:]
-        supply = await self.supply(session, network, count, on)
+        supply = await self.supply(session, follows.network, follows.supply, on)
         if supply.by_place:
-            plan = replace(plan, holds=await holds_for(session, supply, above, network, patient_id, person, errands=errands))
+            above = [follows.place, follows.parent]
+            holds = await holds_for(session, supply, above, follows.network, patient_id, person, errands=errands)
+            plan = replace(plan, holds=holds)
         return plan, wording
 
     async def supply(self, session: AsyncSession, network: str, edits: int, on: date) -> Supply:

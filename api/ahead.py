@@ -98,19 +98,21 @@ class Standing:
 
 async def standing(session: AsyncSession, parts: Looks, scope: Scope, patient_id: str) -> Standing:
     """How the patient stands. Raises Problem 404, and 409 where their pathway no longer compiles."""
-    found = await look_up(session, parts.vault, scope, patient_id)
+    found = await look_up(session, parts.vault, scope, patient_id, rules=True)
     if found is None or found.person is None:
         raise not_found()
     return await standing_of(session, parts, found, found.person)
 
 
-async def standing_of(session: AsyncSession, parts: Looks, found: Found, person: PersonVault) -> Standing:
-    """How somebody stands who was looked up already. Raises Problem 404, 409 as ``standing`` does."""
+async def standing_of(
+    session: AsyncSession, parts: Looks, found: Found, person: PersonVault, *, left: State | None = None
+) -> Standing:
+    """How somebody stands who was looked up; ``left``: their state, where it was opened, too. Raises as ``standing`` does."""
     patient = found.patient
     log = EventLog(session, patient, person)
     try:
         untaken = [event for _, event in await log.untaken()]
-        state, plan = await as_left(session, parts.plans, log, untaken)
+        state, plan = await as_left(session, parts.plans, log, untaken, known=found.followed, left=left)
     except UnknownVersion:
         raise Problem(
             409, "A pathway of this patient cannot be used by this Cairn; whoever runs it finds more with: cairn doctor"

@@ -27,7 +27,7 @@ from records.tables import CareTeam
 async def enrol(writing: Writing, scope: Scope, body: PersonIn) -> EnrolmentOut:
     """Enrol ``body``; a team's own key enrols into that team. Raises Problem 422."""
     parts = writing.parts
-    outcome = await parts.enrolments.enrol(await intake_of(parts, scope, body))
+    outcome = await parts.enrolments.enrol(await intake_of(parts, scope, body), by=writing.caller_id)
     patient_id = outcome.patient_id
     if patient_id is not None and not await is_theirs(parts, scope, patient_id):
         patient_id = None

@@ -15,7 +15,6 @@ from api.problems import not_found, unusable
 from api.writing import Case, Writing, happened_at
 from pathways.engine.events import AnyEvent, NumberGiven, NumberSettled, PersonChanged
 from pathways.engine.state import ENDED
-from records.eventlog import EventLog
 from records.intake.places import e164, known_zone, shipped_places
 from records.numbers import WHO, NumberChanges, Who, number_in
 from records.patients import Held
@@ -49,7 +48,7 @@ async def move(writing: Writing, scope: Scope, patient_id: str, body: MoveIn) ->
         if body.timezone is not None or body.care_team is not None or gone or not told:
             told.insert(0, moved)
         for event in told[:-1]:
-            await EventLog(case.session, case.patient, case.person).append(event)
+            await case.log.append(event)
         return told[-1]
 
     return await writing.change(patient_id, change)

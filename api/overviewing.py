@@ -23,6 +23,8 @@ from records.scope import Scope, of_teams
 from records.tables import CareTeam, Figures
 from records.vault import Vault
 
+DUE = ("on_time", "overdue", "lost")  # follow-ups
+
 COUNTED: Select[*tuple[Any, ...]] = select(Figures.at, Figures.body)
 NAMED: Select[*tuple[Any, ...]] = (
     select(Figures.place, Figures.at, Figures.body, CareTeam.name)
@@ -54,21 +56,34 @@ async def by_team(session: AsyncSession, parts: ApiParts, scope: Scope, *, limit
 
 
 def _page(found: Sequence[Row[*tuple[Any, ...]]], now: datetime, limit: int) -> TeamNumbersPage:
-    shown = [
-        TeamNumbersOut(team=one.place, name=one.name, numbers=added_up([one.body], now=now, as_of=one.at)) for one in found[:limit]
-    ]
+    shown = _each(found[:limit], now)
     return TeamNumbersPage(items=shown, next=cursor(shown[-1].team) if len(found) > limit else None)
+
+
+def _each(found: Sequence[Row[*tuple[Any, ...]]], now: datetime) -> list[TeamNumbersOut]:
+    return [TeamNumbersOut(team=one.place, name=one.name, numbers=added_up([one.body], now=now, as_of=one.at)) for one in found]
 
 
 async def of_all_and_each(
     session: AsyncSession, parts: ApiParts, scope: Scope, *, limit: int, after: str | None
 ) -> tuple[OverviewOut, TeamNumbersPage]:
-    """``overview`` and ``by_team`` of one reading. Raises BadCursor."""
+    """``overview`` and the teams that are furthest behind with their follow-ups, of one reading. Raises BadCursor."""
     found = (await session.execute(scope.of_teams(NAMED, Figures.place))).all()
     now = await now_of(parts, session)
     together = added_up([one.body for one in found], now=now, as_of=min((one.at for one in found), default=None))
-    key = behind(after, 1)
-    return together, _page([one for one in found if key is None or one.place > key[0]], now, limit)
+    ordered = sorted((_on_time(one.body), one.place, one) for one in found)
+    key = behind(after, 2)
+    if key is not None:
+        ordered = [one for one in ordered if one[:2] > (key[0], key[1])]
+    each = _each([one for _, _, one in ordered[:limit]], now)
+    return together, TeamNumbersPage(items=each, next=cursor(*ordered[limit - 1][:2]) if len(ordered) > limit else None)
+
+
+def _on_time(body: Mapping[str, Any]) -> str:
+    """The share of people who are not overdue, as teams are ordered and a cursor is written; who has nobody comes last."""
+    counts = body.get("follow_up", {})
+    share = _share(counts.get("on_time", 0), sum(counts.get(name, 0) for name in DUE))
+    return "none" if share is None else f"{share:.4f}"
 
 
 async def people_behind(
@@ -182,7 +197,7 @@ def _shares(
     asked = sum(count for stage, count in referrals.items() if stage not in TAKEN_BACK)
     return Shares(
         covered=_share(seen.get("lately", 0), sum(seen.values())),
-        on_time=_share(follow_up.get("on_time", 0), sum(follow_up.get(name, 0) for name in ("on_time", "overdue", "lost"))),
+        on_time=_share(follow_up.get("on_time", 0), sum(follow_up.get(name, 0) for name in DUE)),
         controlled=_share(tags.get("green", 0), sum(count for tag, count in tags.items() if tag != "none")),
         closed=_share(sum(referrals.get(stage, 0) for stage in ENDS["evidence"]), asked),
         arrived=_share(texts.get("arrived", 0), told),

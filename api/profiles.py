@@ -16,7 +16,6 @@ from api.moving import numbers
 from api.problems import Problem, not_found
 from api.writing import Case, Writing
 from pathways.engine.events import AnyEvent, PersonChanged
-from records.eventlog import EventLog
 from records.patients import Profile
 from records.scope import Scope
 
@@ -63,7 +62,7 @@ async def put_right(writing: Writing, scope: Scope, patient_id: str, who: Who, *
         if await _stored(case, who):
             told.insert(0, PersonChanged(id=event_id, at=case.now, learnt=case.now, born=who.born, sex=who.sex))
         for event in told[:-1]:
-            await EventLog(case.session, case.patient, case.person).append(event)
+            await case.log.append(event)
         return told[-1] if told else None
 
     return await writing.change(patient_id, change)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.enrolment import matching
 from api.parts import ApiParts
+from api.showing.findings import ROWS, every_way, in_words
 from pathways.engine import calendar
 from pathways.engine.plan import Pathway
 from records.intake.codes import shipped_codes
@@ -39,7 +40,7 @@ ASKED_AT_ONCE = 400  # tokens
 AT_ONCE = 25  # people in one request
 NO_LONGER_THAN = 2.0  # seconds that a request goes on with the next one
 ELSEWHERE = "enrolled already, in a care team that you do not see"
-BECAUSE = "not taken because"  # the column that is added to what was not taken
+BECAUSE = "not taken because"  # the column that is added to what was not taken; read again in whichever language it was sent out
 RUNS = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet takes a cell for a formula
 NOT_TAKEN = frozenset({"refused", "twice", "elsewhere", "no_pathway", "died", "no_care_team"})
 
@@ -87,17 +88,22 @@ def as_csv(rows: Iterable[Sequence[str]]) -> str:
     return written.getvalue()
 
 
-def not_taken(seen: Opened) -> Cells:
-    """The rows that nobody was enrolled from, the header first and the reason at the end of each."""
-    header = [cell for cell in seen.cells[0] if cell != BECAUSE]
-    kept = [n for n, cell in enumerate(seen.cells[0]) if cell != BECAUSE]
-    rows = [[*header, BECAUSE]]
+def not_taken(seen: Opened, language: str) -> Cells:
+    """The rows that nobody was enrolled from, the header first and the reason at the end of each, said in ``language``."""
+    kept = _asked_about(seen.cells)
+    rows = [[*(seen.cells[0][n] for n in kept), in_words(BECAUSE, language, ROWS)]]
     for line in seen.lines:
         if line.status in NOT_TAKEN:
             cells = seen.cells[line.row - 1]
-            why = "; ".join(filter(None, (line.what, line.remedy)))
+            why = "; ".join(in_words(one, language, ROWS) for one in (line.what, line.remedy) if one)
             rows.append([*(cells[n] if n < len(cells) else "" for n in kept), why])
     return rows
+
+
+def _asked_about(cells: Cells) -> list[int]:
+    """The columns that say something of a person: all but the reasons that we added."""
+    reasons = every_way(BECAUSE, ROWS)
+    return [n for n, name in enumerate(cells[0]) if name not in reasons]
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def _filled(cells: Cells, teams: Mapping[str, tuple[str, str]], team: str | None
 
 
 def _read(cells: Cells, today: date) -> list[Intake | Refused]:
-    kept = [n for n, name in enumerate(cells[0]) if name != BECAUSE]
+    kept = _asked_about(cells)
     rows = [[row[n] for n in kept if n < len(row)] + row[len(cells[0]) :] for row in cells]
     read = list(read_roster(as_csv(rows), "roster", on=today))
     for one in read:
@@ -206,20 +212,21 @@ async def go_on(parts: ApiParts, scope: Scope, seen: Opened, *, most: int = AT_O
         today = calendar.local_day(await parts.clock.now(session), "UTC")
     while done < len(lines) and enrolled < most and monotonic() < until:
         if lines[done].status == "to_enrol":
-            lines[done] = await _enrolled(parts, scope, seen.cells, lines[done], today)
+            lines[done] = await _enrolled(parts, scope, seen, lines[done], today)
             enrolled += 1
         done += 1
     async with parts.database.begin() as session:
         await Rosters(session, parts.vault).went_on(seen, lines, done=done)
 
 
-async def _enrolled(parts: ApiParts, scope: Scope, cells: Cells, line: Line, today: date) -> Line:
+async def _enrolled(parts: ApiParts, scope: Scope, seen: Opened, line: Line, today: date) -> Line:
     if not scope.covers_team(line.team):
         return replace(line, status="refused", what="this care team is not yours any more", remedy="ask whoever sees all teams")
-    (intake,) = _read([cells[0], cells[line.row - 1]], today)
+    (intake,) = _read([seen.cells[0], seen.cells[line.row - 1]], today)
     if isinstance(intake, Refused):
         return replace(line, status="refused", what=intake.what, remedy=intake.remedy)
-    outcome = await parts.enrolments.enrol(replace(intake, place=f"row {line.row}", care_team=line.team))
+    intake = replace(intake, place=f"row {line.row}", care_team=line.team)
+    outcome = await parts.enrolments.enrol(intake, by=seen.row.owner)
     if outcome.status == "no_pathway":
         return replace(line, status="no_pathway", what="no pathway is for this person", remedy="look at column conditions")
     return replace(line, status=outcome.status, patient=outcome.patient_id or "")

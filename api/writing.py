@@ -95,7 +95,7 @@ class Writing:
             return event
 
         try:
-            stored = await self.parts.events.change(patient_id, once)
+            stored = await self.parts.events.change(patient_id, once, by=self.caller_id or None)
         except NoSuchPatient:
             raise not_found() from None
         acted_on = await self.settle(patient_id, stored.next_step)

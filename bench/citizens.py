@@ -48,7 +48,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         "person_key": "patient_id master wrapped",
         "person_token": "kind token patient_id",
         "enrolment": "patient_id pathway version since",
-        "event": "patient_id seq event_id kind at learnt sealed step",
+        "event": "patient_id seq event_id kind at learnt sealed step told_by",
         "step": "patient_id step at engine events summary deliveries",
         "timeline": "patient_id step line at code held_back sealed",
         "task": "patient_id key care_team_id kind by pathway service about urgent due status outcome opened closed claimed_by "
@@ -149,7 +149,7 @@ class City:
         for row, plain in model.events:
             at = _naive(self.now - timedelta(days=chance.randrange(365 * YEARS)))
             sealed = add.person.seal(f"event/{row['seq']}", plain)
-            add("event", add.patient_id, row["seq"], row["event_id"], row["kind"], at, at, sealed, row["step"])
+            add("event", add.patient_id, row["seq"], row["event_id"], row["kind"], at, at, sealed, row["step"], row["told_by"])
         for row in model.steps:
             at = _naive(self.now - timedelta(days=1))
             add(

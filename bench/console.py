@@ -60,11 +60,12 @@ class Town:
 
 @dataclass(frozen=True)
 class Asked:
-    """``key``: whose; ``sent``: the form, where one is sent."""
+    """``key``: whose; ``sent``: the form, where one is sent; ``part``: asked for by a page's script, to stand within it."""
 
     path: str
     key: str = ""
     sent: Mapping[str, str] | None = None
+    part: bool = False
 
 
 Ask = Callable[[Town, Random], Asked]
@@ -74,10 +75,10 @@ def _manager(path: str) -> Ask:
     return lambda town, chance: Asked(path, f"manager-of-{chance.choice(town.size.teams[:5])}")
 
 
-def _patient(path: str) -> Ask:
+def _patient(path: str, *, part: bool = False) -> Ask:
     def ask(town: Town, chance: Random) -> Asked:
         patient, team = chance.choice(town.people)
-        return Asked(path.format(patient), f"manager-of-{team}")
+        return Asked(path.format(patient), f"manager-of-{team}", part=part)
 
     return ask
 
@@ -111,9 +112,9 @@ PAGES: Mapping[str, Ask] = {
     "patients by tag": _manager("/patients?tag=red"),
     "patients by name": _manager("/patients?search=%E7%8E%8B"),
     "a patient": _patient("/patients/{}"),
-    "a patient: readings": _patient("/patients/{}/readings"),
-    "a patient: what happened": _patient("/patients/{}/timeline"),
-    "a patient: the year ahead": _patient("/patients/{}/ahead"),
+    "a patient: readings": _patient("/patients/{}/readings", part=True),
+    "a patient: what happened": _patient("/patients/{}/timeline", part=True),
+    "a patient: the year ahead": _patient("/patients/{}/ahead", part=True),
     "inbox of a hospital": _fixed("/inbox", "clinic"),
     "inbox of a pharmacy": _fixed("/inbox", "pharmacy"),
     "pathways": _fixed("/pathways", "coordinator"),
@@ -169,7 +170,7 @@ async def _in_turn(visited: Sequence[Visited], page: str, times: int, *, counts:
 
 async def _asked(http: aiohttp.ClientSession, asked: Asked) -> float:
     """Seconds to the last byte."""
-    headers = {"Cookie": f"cairn_key={asked.key}", "HX-Request": "true"} if asked.sent else _shown(asked.key)
+    headers = _shown(asked.key) | ({"HX-Request": "true"} if asked.sent or asked.part else {})
     method = "GET" if asked.sent is None else "POST"
     begun = time.perf_counter()
     async with http.request(method, asked.path, data=asked.sent, headers=headers, allow_redirects=False) as answer:
@@ -188,7 +189,7 @@ async def _first_load(http: aiohttp.ClientSession, town: Town, chance: Random) -
     heaviest = 0
     for page, ask in PAGES.items():
         asked = ask(town, chance)
-        if asked.sent is not None:
+        if asked.sent is not None or asked.part:
             continue
         async with http.get(asked.path, headers=_shown(asked.key)) as answer:
             text = await answer.text()
@@ -259,12 +260,18 @@ def main() -> int:
     with tuned() as (url, _):
         town = url.replace("/city", "/town")
         asyncio.run(_made(url, "town"))
-        sizes = [(town, Size(chosen.small, 10 * chosen.small)), (url, Size(chosen.patients, 10 * chosen.patients))]
+        sizes = [(where, _size(patients)) for where, patients in ((town, chosen.small), (url, chosen.patients))]
         results = asyncio.run(run(sizes, chosen.blocks))
     print(results, flush=True)
     if chosen.record:
         README.write_text(with_section(README.read_text(encoding="utf-8"), HEADING, results), encoding="utf-8")
     return 0
+
+
+def _size(patients: int) -> Size:
+    """A town with a hospital for each 10,000 people and two pharmacies: a larger one has more places, not busier ones."""
+    places = max(1, patients // 10_000)
+    return Size(patients, 10 * patients, places=(places, 2 * places))
 
 
 async def _made(url: str, name: str) -> None:

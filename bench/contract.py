@@ -86,21 +86,16 @@ class Told:
 @contextmanager
 def serving(url: str) -> Iterator[str]:
     """The API over an empty database at ``url``, in a process of its own; answers its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        server = subprocess.Popen([sys.executable, "-m", "bench.contract", "--serve", url, folder, str(port)], cwd=REPOSITORY)
-        address = f"http://127.0.0.1:{port}"
+        with socket.create_server(("127.0.0.1", 0)) as door:  # whoever comes before the server is ready waits at it
+            address, number = f"http://127.0.0.1:{door.getsockname()[1]}", door.fileno()
+            command = [sys.executable, "-m", "bench.contract", "--serve", url, folder, str(number)]
+            server = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[number])
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=30) as client:
-                while True:
-                    try:
-                        client.get(f"{address}/healthz")
-                        break
-                    except httpx.TransportError:
-                        if server.poll() is not None:
-                            raise RuntimeError("the API did not come up; what it said stands above") from None
+            try:
+                httpx.get(f"{address}/healthz", timeout=120)
+            except httpx.TransportError:
+                raise RuntimeError("the API did not come up; what it said stands above") from None
             yield address
         finally:
             server.terminate()
@@ -157,16 +152,16 @@ def measure(*, wanted: int = 20_000) -> int:
 
 
 def main() -> int:
-    """``--serve URL FOLDER PORT``: the server; without: the whole measurement."""
+    """``--serve URL FOLDER SOCKET``: the server; without: the whole measurement."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", nargs=3, metavar=("URL", "FOLDER", "PORT"))
+    parser.add_argument("--serve", nargs=3, metavar=("URL", "FOLDER", "SOCKET"))
     parser.add_argument("--requests", type=int, default=20_000, help="to each database")
     given = parser.parse_args()
     if given.serve:
         from bench.contract_network import serve
 
-        url, folder, port = given.serve
-        asyncio.run(serve(url, Path(folder), int(port)))
+        url, folder, number = given.serve
+        asyncio.run(serve(url, Path(folder), socket.socket(fileno=int(number))))
         return 0
     return measure(wanted=given.requests)
 

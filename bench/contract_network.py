@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from socket import socket
 from typing import Any, TypeVar, cast
 
 import httpx
@@ -271,8 +272,8 @@ def renamed() -> str:
     return shipped.text.replace("  annual_exam:", "  yearly_check:")
 
 
-async def serve(url: str, folder: Path, port: int) -> None:
-    """The network over an empty database at ``url``, on loopback, until the process is ended.
+async def serve(url: str, folder: Path, door: socket) -> None:
+    """The network over an empty database at ``url``, to whoever comes to ``door``, until the process is ended.
 
     Two people publish where it is PostgreSQL, one where it is SQLite: so both ways are asked for.
     """
@@ -290,6 +291,6 @@ async def serve(url: str, folder: Path, port: int) -> None:
         for path, body in SPARE:
             await network.post(path, body, "administrator")
         app = Counting(cast(ASGIApp, create_app(network.parts)), filled)
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")
-        await uvicorn.Server(config).serve()
+        config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off")
+        await uvicorn.Server(config).serve([door])
     await database.close()

@@ -46,11 +46,12 @@ TAGS = ("green", "green", "green", "green", "yellow", "yellow", "yellow", "red")
 
 @dataclass(frozen=True)
 class Size:
-    """How large a city is. ``per_team``: patients of one care team."""
+    """How large a city is. ``per_team``: patients of one care team; ``places``: hospitals and pharmacies."""
 
     patients: int
     tasks: int
     per_team: int = PER_TEAM
+    places: tuple[int, int] = (HOSPITALS, PHARMACIES)
 
     @property
     def teams(self) -> list[str]:
@@ -59,6 +60,14 @@ class Size:
     @property
     def centres(self) -> list[str]:
         return [f"centre-{n}" for n in range(1, min(CENTRES, len(self.teams)) + 1)]
+
+    @property
+    def hospitals(self) -> list[str]:
+        return [f"hospital-{n}" for n in range(1, self.places[0] + 1)]
+
+    @property
+    def pharmacies(self) -> list[str]:
+        return [f"pharmacy-{n}" for n in range(1, self.places[1] + 1)]
 
 
 async def fill(database: Database, size: Size, *, today: date, say: Callable[[str], None], processes: int = 2) -> None:
@@ -105,18 +114,17 @@ async def begin(database: Database, size: Size, *, today: date) -> City:
     await set_up(database, size)
     vault = Vault(MASTER)
     models = await _models(database, vault, size)
-    return City(vault, models, size.teams, _hospitals(), _pharmacies(), today, max(1, size.tasks // size.patients))
+    return City(vault, models, size.teams, size.hospitals, size.pharmacies, today, max(1, size.tasks // size.patients))
 
 
 async def set_up(database: Database, size: Size) -> None:
     """The shipped pathways, the places, and a key for each of ``callers``."""
-    hospitals, pharmacies = _hospitals(), _pharmacies()
     async with database.begin() as session:
         now = await Clock().now(session)
         await publish_shipped(session, at=now)
         session.add(Organisation(id="network", kind="network", name="Network", network_id="network"))
         await session.flush()
-        places = [("centre", size.centres), ("hospital", hospitals), ("pharmacy", pharmacies)]
+        places = [("centre", size.centres), ("hospital", size.hospitals), ("pharmacy", size.pharmacies)]
         session.add_all(
             Organisation(id=id_, kind=kind, name=id_.title(), rank=n, parent_id="network", network_id="network")
             for kind, ids in places
@@ -131,14 +139,6 @@ async def set_up(database: Database, size: Size) -> None:
             ApiKey(hash=hashed(key), id=f"key-{key}"[:40], name=key, role=role, place=place, created=now)
             for key, role, place in callers(size)
         )
-
-
-def _hospitals() -> list[str]:
-    return [f"hospital-{n}" for n in range(1, HOSPITALS + 1)]
-
-
-def _pharmacies() -> list[str]:
-    return [f"pharmacy-{n}" for n in range(1, PHARMACIES + 1)]
 
 
 def callers(size: Size) -> list[tuple[str, str, str]]:

@@ -30,12 +30,16 @@ class AuditReading:
         *,
         patient: str | None = None,
         who: str | None = None,
+        action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int,
         after: str | None = None,
     ) -> Page[AuditRow]:
-        """From ``since`` on and before ``until``, of one patient or of callers at ``places`` (None: all). Raises BadCursor."""
+        """From ``since`` on and before ``until``, of one patient or of callers at ``places`` (None: all). Raises BadCursor.
+
+        ``action``: only what was done by this right.
+        """
         order = (AuditRow.at, AuditRow.chain, AuditRow.seq)
         query = select(AuditRow).order_by(*(column.desc() for column in order)).limit(limit + 1)
         if patient is not None:
@@ -45,6 +49,8 @@ class AuditReading:
             query = query.where(AuditRow.place.in_(sorted(places)))
         if who is not None:
             query = query.where(AuditRow.who == who)
+        if action is not None:
+            query = query.where(AuditRow.action == action)
         if since is not None:
             query = query.where(AuditRow.at >= since)
         if until is not None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from records.clock import system_time
@@ -66,6 +67,22 @@ async def names_of(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:
         for id_, name in await session.execute(select(table.id, table.name).where(table.id.in_(asked), table.name != "")):
             found[id_] = name
     return found
+
+
+async def called(session: AsyncSession, written: str, under: Subtree, *, limit: int) -> list[tuple[str, str, str]]:
+    """Id, name and role of people and tools' keys of places that belong to ``under``: by login, or by what stands in their name."""
+    folded = unicodedata.normalize("NFKC", written).strip().casefold()
+    shown = func.coalesce(func.nullif(Account.name, ""), Account.login)
+    is_called = (Account.login == folded) | func.lower(Account.name).contains(folded, autoescape=True)
+    people = select(Account.id, shown.label("called"), Account.role).where(is_called)
+    keys = select(ApiKey.id, ApiKey.name.label("called"), ApiKey.role)
+    keys = keys.where(ApiKey.account_id.is_(None), func.lower(ApiKey.name).contains(folded, autoescape=True))
+    if not under.everywhere:
+        theirs = sorted(under.organisations | under.teams)
+        people, keys = people.where(Account.place.in_(theirs)), keys.where(ApiKey.place.in_(theirs))
+    either = union_all(people, keys).subquery()
+    found = await session.execute(select(*either.c).order_by(either.c.called, either.c.id).limit(limit))
+    return [(id_, name, role) for id_, name, role in found]
 
 
 @dataclass

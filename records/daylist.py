@@ -8,7 +8,7 @@ Rule 3: a page begins behind the last line of the one before; the first brings t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from records.daylist_statements import ASKED, FINISHED, GROUPS, LATER, PEOPLE, SEEN, Asked, beginning, lines, tasks_of
+from records.daylist_statements import ASKED, FINISHED, GROUPS, LATER, PEOPLE, SEEN, WHO, Asked, beginning, lines, tasks_of
 from records.pages import BadCursor, Page, behind, cursor, number_in
 from records.patients import Stated
 from records.scope import Scope
@@ -26,18 +26,28 @@ from records.worklist import AHEAD
 
 __all__ = ["ASKED", "GROUPS", "LATER", "VISITS", "Counts", "DayList", "Done", "Filter", "First", "Held", "Line", "Tally"]
 
+_TOLD = 5 + len(WHO)  # columns
 VISITS = "visits"  # of a list: only people who are expected
 SEES_PATIENTS = ("health_manager", "coordinator")  # whose the visits are
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Somebody for whom something is to be done. ``group``: of ``GROUPS``; ``due``: the earliest day; ``visit``: if expected."""
+    """Somebody for whom something is to be done. ``group``: of ``GROUPS``; ``due``: the earliest day; ``visit``: if expected.
 
-    patient_id: str
+    ``wrapped``: the person's key, None where they were forgotten; ``pinned``: pathways and their versions.
+    """
+
+    patient: Stated
     group: str
     due: date
     visit: bool
+    wrapped: bytes | None
+    pinned: Sequence[tuple[str, str]]
+
+    @property
+    def patient_id(self) -> str:
+        return self.patient.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +124,14 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A line with its rows. ``wrapped``: the person's key, None where they were forgotten; ``pinned``: pathways and their versions;
-    ``tasks``: most pressing first, each with its group.
-    """
+    """A line with its tasks, most pressing first, each with its group."""
 
     line: Line
-    patient: Stated
-    wrapped: bytes | None
-    pinned: Sequence[tuple[str, str]]
     tasks: Sequence[tuple[str, Brief]]
+
+    @property
+    def patient(self) -> Stated:
+        return self.line.patient
 
 
 @dataclass(frozen=True)
@@ -157,18 +166,15 @@ class DayList:
         return _page((await self.session.execute(asked, given)).all(), limit)
 
     async def held(self, scope: Scope, chosen: Filter, lines: Sequence[Line]) -> list[Held]:
-        """The lines with what is to be done for each, in their order, in two queries; whom the caller may not see is left out."""
-        if not lines:
+        """The lines with what is to be done for each, in their order; whom the caller may not see is left out."""
+        seen = [line for line in lines if scope.covers_team(line.patient.care_team_id)]
+        if not seen:
             return []
-        ids = {"ids": sorted(line.patient_id for line in lines)}
-        people = {one.id: (one, rest) for one, rest in await self._people(scope, ids)}
+        ids = {"ids": sorted(line.patient_id for line in seen)}
         tasks: dict[str, list[tuple[str, Brief]]] = {}
         for rank, *task in await self.session.execute(tasks_of(chosen.asked), self._given(chosen) | ids):
             tasks.setdefault(task[0], []).append((GROUPS[rank], Brief(*task)))
-        seen = [(line, *people[line.patient_id]) for line in lines if line.patient_id in people]
-        return [
-            Held(line, patient, wrapped, _pinned(follows), tasks.get(patient.id, ())) for line, patient, (wrapped, follows) in seen
-        ]
+        return [Held(line, tasks.get(line.patient_id, ())) for line in seen]
 
     async def finished(self, scope: Scope, *, since: datetime, limit: int) -> list[Done]:
         """Who was seen on the day, and whose tasks were finished in the 24 hours from ``since``: the first ``limit`` of each."""
@@ -177,14 +183,15 @@ class DayList:
         tasks: dict[str, list[TaskRow]] = {}
         for task in await self.session.scalars(FINISHED, given):
             tasks.setdefault(task.patient_id, []).append(task)
-        people = await self._people(scope, {"ids": sorted(seen | tasks.keys())}) if seen or tasks else []
-        return [Done(one, wrapped, one.id in seen, tasks.get(one.id, ())) for one, (wrapped, _) in people]
-
-    async def _people(self, scope: Scope, ids: Mapping[str, Any]) -> list[tuple[Stated, Any]]:
-        """Those whom the caller may see, each with their wrapped key and what they follow."""
-        rows = await self.session.execute(PEOPLE, ids)
-        people = [(Stated(*row), (wrapped, follows)) for wrapped, follows, *row in rows]
-        return [(one, rest) for one, rest in people if scope.covers_team(one.care_team_id)]
+        if not seen and not tasks:
+            return []
+        rows = await self.session.execute(PEOPLE, {"ids": sorted(seen | tasks.keys())})
+        people = [(Stated(*row), wrapped) for wrapped, _, *row in rows]
+        return [
+            Done(one, wrapped, one.id in seen, tasks.get(one.id, ()))
+            for one, wrapped in people
+            if scope.covers_team(one.care_team_id)
+        ]
 
     async def following(self) -> tuple[date, int] | None:
         """The next day on which somebody is expected, and how many are."""
@@ -203,8 +210,13 @@ def _pinned(written: str | None) -> list[tuple[str, str]]:
 
 
 def _page(rows: Sequence[Any], limit: int) -> Page[Line]:
-    shown = [Line(row.patient_id, GROUPS[row.rank], row.due, bool(row.visit)) for row in rows[:limit]]
+    """Of rows that end with a line and who it is."""
+    shown = [_line(*row[-_TOLD:]) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(shown, None)
     end = rows[limit - 1]
     return Page(shown, cursor(str(end.rank), str(end.tag), end.due.isoformat(), end.patient_id))
+
+
+def _line(rank: int, _: int, due: date, __: str, visit: int, wrapped: bytes | None, follows: str | None, *patient: Any) -> Line:
+    return Line(Stated(*patient), GROUPS[rank], due, bool(visit), wrapped, _pinned(follows))

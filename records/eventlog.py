@@ -20,11 +20,12 @@ from records.vault import PersonVault
 
 @dataclass(frozen=True)
 class EventLog:
-    """One patient's log, in one transaction that holds the patient's row."""
+    """One patient's log, in one transaction that holds the patient's row. ``by``: the key or account that tells what is added."""
 
     session: AsyncSession
     patient: Patient
     person: PersonVault
+    by: str | None = None
 
     async def append(self, event: AnyEvent) -> bool:
         """Store ``event``; False when it is there already."""
@@ -43,6 +44,7 @@ class EventLog:
                 at=event.at,
                 learnt=event.learnt,
                 sealed=self.person.seal(f"event/{seq}", body),
+                told_by=self.by,
             )
         )
         return True

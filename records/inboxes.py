@@ -6,6 +6,7 @@ Rule 2: nothing sealed is opened here; a count ends at ``MOST_COUNTED``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from records.pages import BadCursor, Page, behind, cursor, moment_behind, moment_in
 from records.referrals import CLOSED
 from records.refills import OPEN
-from records.tables import Moment, Organisation, PlaceChange, PlaceFeed, ReferralRow, RefillRow, RequestLimits
+from records.tables import Moment, Organisation, PersonToken, PlaceChange, PlaceFeed, ReferralRow, RefillRow, RequestLimits
+from records.vault import Vault, searchable
 
 R = TypeVar("R", ReferralRow, RefillRow)
 MOST_COUNTED = 100
@@ -39,6 +41,8 @@ REFILLS: Mapping[str, tuple[str, ...]] = {
     "part": ("part",),
     "done": ("cancelled", "dispensed", "nowhere", "out_of_stock", "refused"),
 }
+#: Of a request: so much of its id that it is no word of a name.
+_NUMBER = re.compile(r"(?=.*\d)[0-9a-f]{6,32}", re.ASCII)
 _RANK = case((ReferralRow.urgency.like("emergency%"), 0), (ReferralRow.urgency.like("urgent%"), 1), else_=2)
 
 
@@ -49,6 +53,22 @@ class Asked:
     place: Organisation
     reached: int
     limits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a search is for: the beginning of a request's ``number``, or a patient by all the tokens of ``names``."""
+
+    number: str = ""
+    names: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, written: str, vault: Vault) -> Sought | None:
+        """What was written in the search field; None where nothing can be looked for."""
+        if _NUMBER.fullmatch(folded := written.strip().casefold()):
+            return cls(folded)
+        words = [word for word in written.replace("-", " ").split() if any(searchable(word))]
+        return cls(names=tuple(vault.token("name", word) for word in words)) if words else None
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,19 @@ class Inbox:
         if (day := _day_behind(after)) is not None:
             query = query.where(tuple_(RefillRow.runs_out, RefillRow.id) > tuple_(literal(day[0]), literal(day[1])))
         return await self._page(query, limit, lambda row: (row.runs_out.isoformat(), row.id))
+
+    async def found(self, table: type[R], place: str, sought: Sought, *, limit: int, after: str | None = None) -> Page[R]:
+        """All that a place was ever asked for those who are meant, the latest first. Raises BadCursor."""
+        asked_of = ReferralRow.place_id if table is ReferralRow else RefillRow.pharmacy_id
+        query = select(table).where(asked_of == place).order_by(table.asked.desc(), table.id.desc())
+        if sought.number:  # digits and letters to f: behind them all stands g
+            query = query.where(table.id >= sought.number, table.id < f"{sought.number}g")
+        for token in sought.names:
+            theirs = select(PersonToken.patient_id).where(PersonToken.kind == "name", PersonToken.token == token)
+            query = query.where(table.patient_id.in_(theirs))
+        if (last := moment_behind(after)) is not None:
+            query = query.where(tuple_(table.asked, table.id) < _pair(*last))
+        return await self._page(query, limit, lambda row: (row.asked.isoformat(), row.id))
 
     async def counts(self, place: str, *, pharmacy: bool) -> Mapping[str, int]:
         """How many lie in each heap but ``done``; from ``MOST_COUNTED`` on it is that many or more."""
@@ -147,6 +180,11 @@ def _counted(pharmacy: bool) -> Select[str, int]:
     ]
     every = union_all(*(select(one.c.heap) for one in few)).subquery()
     return select(every.c.heap, func.count()).group_by(every.c.heap)
+
+
+def heap_of(stage: str, heaps: Mapping[str, tuple[str, ...]]) -> str:
+    """In which of the heaps a request lies."""
+    return next((heap for heap, stages in heaps.items() if stage in stages), "done")
 
 
 def rank_of(urgency: str) -> int:

@@ -7,7 +7,7 @@ Rule 3: whether a patient has moved is read from their enrolment, which their ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -81,6 +81,12 @@ class Rollouts:
         """The latest one that takes ``rollout`` back."""
         found = select(Rollout).where(Rollout.undoes == rollout).order_by(Rollout.started.desc(), Rollout.id)
         return (await self.session.scalars(found.limit(1))).first()
+
+    async def with_what_they_undo(self, ids: Collection[str]) -> list[tuple[Rollout, datetime | None]]:
+        """These rollouts, each with when the one began that it takes back."""
+        undone = aliased(Rollout)
+        found = select(Rollout, undone.started).outerjoin(undone, undone.id == Rollout.undoes).where(Rollout.id.in_(sorted(ids)))
+        return [(one, began) for one, began in await self.session.execute(found)]
 
     async def all_running(self) -> list[str]:
         """Ids of all that should have a workflow."""

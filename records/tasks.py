@@ -16,12 +16,15 @@ from sqlalchemy import case, literal, or_, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from records.fixed import code, number
 from records.pages import BadCursor, Page, behind, cursor
 from records.scope import Scope
 from records.tables import Account, ApiKey, Patient, TaskRow
 from records.vault import PersonVault
 
-RED_FIRST = case({"red": 0, "yellow": 1, "green": 2}, value=Patient.tag, else_=1)
+RED_FIRST = case(
+    (code("red"), number(0)), (code("yellow"), number(1)), (code("green"), number(2)), value=Patient.tag, else_=number(1)
+)  # fmt: skip
 NOBODY = ""
 
 

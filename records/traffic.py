@@ -80,10 +80,12 @@ class TrafficCounts:
         last: datetime | None = await self.session.scalar(select(func.max(Traffic.hour)))
         return last
 
-    async def has_any(self, since: datetime, until: datetime) -> bool:
-        """Whether a message was due from one moment to before another, counted or not."""
-        query = select(Delivery.key).where(Delivery.kind == "message", Delivery.planned >= since, Delivery.planned < until)
-        return await self.session.scalar(query.limit(1)) is not None
+    async def first_due(self, since: datetime, until: datetime) -> datetime | None:
+        """When the first message was due from one moment to before another, counted or not."""
+        query = select(func.min(Delivery.planned))
+        query = query.where(Delivery.kind == "message", Delivery.planned >= since, Delivery.planned < until)
+        first: datetime | None = await self.session.scalar(query)
+        return first
 
     async def taken(self, since: datetime, until: datetime) -> dict[str, Counts]:
         """Of the tries between two moments that a provider took, by channel: how many (``handed``), ``arrived``, ``lost``.

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from postgres import NoPostgres, Postgres, serving
 from spine.supervisor import Breeder, breeding
 
 from records.database import Database, migrate
-from tests.kept import KeptEngine
+from tests.kept import FilledOnce, KeptEngine
 from tests.lanes import in_lanes
 
 _numbers = count(1)
@@ -78,7 +78,7 @@ def _migrated(url: str) -> None:
 @pytest.fixture(scope="session")
 def fresh_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file to copy."""
-    file = tmp_path_factory.mktemp("fresh") / "cairn.db"
+    file = tmp_path_factory.mktemp("fresh") / "fresh.db"
     _migrated(f"sqlite+aiosqlite:///{file}")
     return file
 
@@ -93,7 +93,7 @@ def fresh_postgres(postgres: Postgres) -> Postgres:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Makes databases: ``empty`` or ``fresh`` (migrated), on each kind of database. They end with the test."""
+    """Makes databases, on each kind: ``empty``, ``fresh`` (migrated), or as ``filled_once`` left one. They end with the test."""
 
     fresh = request.getfixturevalue(f"fresh_{'sqlite' if request.param == 'sqlite' else 'postgres'}")
     made: list[str] = []
@@ -101,12 +101,12 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
     def make(template: str) -> str:
         if request.param == "sqlite":
             file = tmp_path / f"{next(_numbers)}.db"
-            if template == "fresh":
-                shutil.copy(fresh, file)
+            if template != "empty":
+                shutil.copy(fresh.with_name(f"{template}.db"), file)
             return f"sqlite+aiosqlite:///{file}"
         server: Postgres = fresh
         made.append(f"test_{next(_numbers)}")
-        return server.copy("fresh" if template == "fresh" else "template1", made[-1])
+        return server.copy("template1" if template == "empty" else template, made[-1])
 
     yield make
     for name in made:
@@ -117,6 +117,42 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
 def kept_engines() -> Mapping[str, KeptEngine]:
     """By kind of database."""
     return {"sqlite": KeptEngine(), "postgresql": KeptEngine()}
+
+
+@pytest.fixture(scope="session")
+def filled() -> set[tuple[str, str]]:
+    """Kinds of database and names of what was filled there."""
+    return set()
+
+
+@pytest.fixture
+async def filled_once(
+    request: pytest.FixtureRequest,
+    new_url: Callable[[str], str],
+    kept_engines: Mapping[str, KeptEngine],
+    filled: set[tuple[str, str]],
+) -> AsyncIterator[FilledOnce]:
+    """Makes a database of this name as a function leaves it, which is asked once a session; the test has a copy."""
+    kind = request.node.callspec.params["new_url"]
+    opened: list[Database] = []
+
+    async def like(name: str, fill: Callable[[Database], Awaitable[None]]) -> Database:
+        if (kind, name) not in filled:
+            filled.add((kind, name))
+            if kind == "sqlite":
+                fresh: Path = request.getfixturevalue("fresh_sqlite")
+                url = f"sqlite+aiosqlite:///{shutil.copy(fresh, fresh.with_name(f'{name}.db'))}"
+            else:
+                url = request.getfixturevalue("fresh_postgres").copy("fresh", name)
+            template = Database.open(url)
+            await fill(template)
+            await template.close()
+        opened.append(kept_engines[kind].turned_to(new_url(name)))
+        return opened[-1]
+
+    yield like
+    for database in opened:
+        await database.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Rule 2: a test that listens to a kept engine stops listening at its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,9 @@ from activities.seeing.readiness import Ready
 from api.app import create_app
 from api.parts import ApiParts
 from records.database import Database
+
+#: Makes a database of a name as a function leaves it, which is asked for it once a session.
+FilledOnce = Callable[[str, Callable[[Database], Awaitable[None]]], Awaitable[Database]]
 
 
 @dataclass

@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 
@@ -33,6 +33,33 @@ class NoPostgres(RuntimeError):
     """There are no binaries, or they do not run; the message says how to get them."""
 
 
+class Superuser:
+    """One connection to the server, made when first asked; in a thread of its own: whoever asks may stand in an event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection: asyncpg.Connection | None = None
+
+    def run(self, statement: Callable[[int], str]) -> None:
+        """``statement``: by the server's version."""
+        asyncio.run_coroutine_threadsafe(self._run(statement), self._loop).result()
+
+    async def _run(self, statement: Callable[[int], str]) -> None:
+        if self._connection is None or self._connection.is_closed():  # the server was killed
+            self._connection = await asyncpg.connect(host=str(self._folder), user="cairn", database="postgres")
+        await self._connection.execute(statement(self._connection.get_server_version().major))
+
+    def end(self) -> None:
+        if self._connection is not None:
+            asyncio.run_coroutine_threadsafe(self._connection.close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 @dataclass(frozen=True)
 class Postgres:
     """A running server."""
@@ -40,32 +67,20 @@ class Postgres:
     binaries: Path
     folder: Path
     as_user: tuple[str, ...]
+    superuser: Superuser
 
     def sql(self, statement: str) -> None:
         """Run one statement as the superuser, outside any transaction."""
-        self._run(lambda _: statement)
+        self.superuser.run(lambda _: statement)
 
     def copy(self, template: str, name: str) -> str:
         """Make a database like ``template``, to which nobody may be connected; answers its address."""
-        self._run(lambda version: f"CREATE DATABASE {name} TEMPLATE {template} {FILES if version >= 15 else ''}")
+        self.superuser.run(lambda version: f"CREATE DATABASE {name} TEMPLATE {template} {FILES if version >= 15 else ''}")
         return self.url(name)
 
     def drop(self, name: str) -> None:
         """Away with a database, whoever is connected to it."""
-        self._run(lambda _: f"DROP DATABASE {name} WITH (FORCE)")
-
-    def _run(self, statement: Callable[[int], str]) -> None:
-        """``statement``: by the server's version."""
-
-        async def run() -> None:
-            connection = await asyncpg.connect(host=str(self.folder), user="cairn", database="postgres")
-            try:
-                await connection.execute(statement(connection.get_server_version().major))
-            finally:
-                await connection.close()
-
-        with ThreadPoolExecutor(1) as thread:  # whoever asks may stand in an event loop
-            thread.submit(asyncio.run, run()).result()
+        self.superuser.run(lambda _: f"DROP DATABASE {name} WITH (FORCE)")
 
     def url(self, name: str) -> str:
         return f"postgresql+asyncpg://cairn@/{name}?host={self.folder}"
@@ -119,7 +134,8 @@ def serving(*, safe: bool = False, small: bool = False) -> Iterator[Postgres]:
             user = pwd.getpwnam("nobody")
         os.chown(folder, user.pw_uid, user.pw_gid)
         as_user = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-    postgres = Postgres(binaries, folder, as_user)
+    superuser = Superuser(folder)
+    postgres = Postgres(binaries, folder, as_user, superuser)
     data = folder / "data"
     try:
         postgres.run("initdb", "-D", str(data), "-U", "cairn", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
@@ -131,4 +147,5 @@ def serving(*, safe: bool = False, small: bool = False) -> Iterator[Postgres]:
         finally:
             postgres.run("pg_ctl", "-D", str(data), "-m", "immediate", "-s", "stop")
     finally:
+        superuser.end()
         shutil.rmtree(folder, ignore_errors=True)

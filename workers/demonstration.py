@@ -32,6 +32,7 @@ async def demonstrate(settings: Settings, *, patients: int, begin: datetime, end
     """Bring it up, enrol, play to ``end``, show the pages; answers the process's exit code."""
     async with running(settings, driven_from=begin) as stack:
         await _enrol(stack, settings.home / "community", patients=patients, seed=seed, begin=begin)
+        print(f"Look in meanwhile: {stack.console_url()}\n{_as_others(stack)}", flush=True)
         players = await _players(stack, end, seed)
         try:
             await until_stopped(players.wait)
@@ -44,9 +45,13 @@ async def demonstrate(settings: Settings, *, patients: int, begin: datetime, end
         await Chores.of(stack.parts, stack.client).figures()  # the overview as it stands at the end
         await _keep_pages(stack, settings.home / "pages")
         if stay:
-            print(f"\nLook around: {stack.console_url()}\nCtrl-C stops it.", flush=True)
+            print(f"\nLook around: {stack.console_url()}\n{_as_others(stack)}\nCtrl-C stops it.", flush=True)
             await until_stopped()
     return 0
+
+
+def _as_others(stack: Stack) -> str:
+    return f"This is the coordinator's key; those of other roles and places are in {stack.keys_file}"
 
 
 async def _enrol(stack: Stack, folder: Path, *, patients: int, seed: int, begin: datetime) -> None:

@@ -126,7 +126,9 @@ async def running(settings: Settings, *, driven_from: datetime | None = None, ph
         app = create_app(api_parts(parts, client, housekeeping, phones))
         api = await stack.enter_async_context(serving_api(app, settings))
         await housekeeping.wake_due()
-        await stack.enter_async_context(Chores.of(parts, client).keeper().keeping())
+        async with parts.database.reading() as session:
+            driven = await parts.clock.is_driven(session)
+        await stack.enter_async_context(Chores.of(parts, client).keeper(driven=driven).keeping())
         yield Stack(parts, client, housekeeping, f"http://{settings.api_host}:{settings.api_port}", keys_file, (queues, api))
 
 

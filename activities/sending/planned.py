@@ -28,6 +28,7 @@ from records.number_marks import NumberMarks
 from records.numbers import NumberChanges, asks, number_in
 from records.patients import STATE, Patients
 from records.tables import Attempt, Delivery, Message, Patient, TaskRow
+from records.traffic import ARRIVED
 from records.vault import PersonVault, Vault
 from workflows.contract import Deliver, Delivered
 
@@ -176,10 +177,13 @@ class Planned:
             await Consents(self.session).refused_by_provider(self.patient.id, at=now)
 
     async def taken(self, attempt: Attempt, receipt: Receipt, now: datetime) -> Delivered:
-        """The provider has it."""
+        """The provider has it; where it says so at once, the phone has it too."""
         delivery, key = self.delivery, self.delivery.key
         delivery.status, delivery.reason, delivery.settled = "handed", "", now
         attempt.status, attempt.reason = "taken", ""
+        if receipt.status in ARRIVED:
+            delivery.arrived = attempt.arrived = receipt.status
+            attempt.told = now
         self.receipt(attempt, receipt)
         _, text = Attempts.opened(self.person, attempt)
         await self._keep(key, attempt.at, {"to": self.command.to, "text": text})

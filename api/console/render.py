@@ -25,7 +25,7 @@ from api.console.forms import fresh_key
 from api.console.languages import LANGUAGES, area_of, language_of, locale_of, translations
 from api.console.refusals import told
 from api.rights import has
-from api.showing.findings import in_words
+from api.showing.findings import CHECKED, in_words
 from api.showing.words import called, day_said, in_language, inputs, language_in, unit_shown, value, word
 from records.callers import Caller
 
@@ -164,9 +164,9 @@ def _speaks(context: Context, text: Mapping[str, str]) -> str:
 
 
 @pass_context
-def _finding(context: Context, said: str) -> str:
-    """What the checker found in a definition, or its remedy."""
-    return in_words(said, context["language"])
+def _finding(context: Context, said: str, of: str = CHECKED) -> str:
+    """What the checker found in a definition, or the reader of a roster in a row, or the remedy."""
+    return in_words(said, context["language"], of)
 
 
 @pass_context

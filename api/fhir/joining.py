@@ -44,8 +44,8 @@ class _Noting(Events):
 
     woken: dict[str, int] = field(default_factory=dict)
 
-    async def change(self, patient_id: str, change: Change) -> Stored:
-        stored = await super().change(patient_id, change)
+    async def change(self, patient_id: str, change: Change, *, by: str | None = None) -> Stored:
+        stored = await super().change(patient_id, change, by=by)
         self.woken[patient_id] = stored.next_step
         return stored
 

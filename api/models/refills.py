@@ -27,6 +27,7 @@ _REFILL = {
     "medicine": "ibuprofen",
     "instead_of": None,
     "proposed": None,
+    "proposal": None,
     "days": 30,
     "check": "warn",
     "warnings": [_WARNING],
@@ -76,7 +77,8 @@ class RefillOut(Model, json_schema_extra=example(**_REFILL)):
     """A refill request. ``days``: for how many it is asked for, None: not known; ``runs_out``: the first day without medicine.
 
     ``check``: ``go``; ``warn``: it may be handed out, see ``warnings``; ``ask_pharmacist``: not before the pharmacist's ``word``.
-    ``proposed``: the substitute on which a doctor decides; ``instead_of``: the medicine in whose place this one is asked for.
+    ``proposed``: the substitute on which a doctor decides, ``proposal``: the pharmacy's word with it;
+    ``instead_of``: the medicine in whose place this one is asked for.
     ``moves``: the stages that it could become from here.
     """
 
@@ -85,6 +87,7 @@ class RefillOut(Model, json_schema_extra=example(**_REFILL)):
     medicine: str
     instead_of: str | None
     proposed: str | None
+    proposal: str | None
     days: int | None
     check: Literal["go", "warn", "ask_pharmacist"]
     warnings: list[WarningOut]

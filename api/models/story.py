@@ -23,6 +23,10 @@ _LINE = {
     "because": "controlled",
     "cites": "National specification 2017, page 57",
     "key": "",
+    "rollout": "",
+    "came_of": "The visit of 17 Mar 2025 was recorded, by Nurse Li",
+    "event": "visit_completed",
+    "who": "Nurse Li",
 }
 _TEXT = {
     "at": "2025-03-14T01:00:00Z",
@@ -53,7 +57,12 @@ _AHEAD = {
 
 
 class TimelineLine(Shown, json_schema_extra=example(**_LINE)):
-    """One reason: ``text`` in one plain line, and the codes behind it."""
+    """One reason: ``text`` in one plain line, and the codes behind it. ``rollout``: the id of the one it comes from, if any.
+
+    ``came_of``: in a sentence, what had happened, or that its day had come; ``event``: the kind of what had happened, such as
+    visit_completed (several, where they were learnt at one moment), or due_reached; ``who`` told it, empty where no one of ours
+    did. All three are empty where no step was taken: in a preview, and in an answer to why.
+    """
 
     at: Moment
     step: int
@@ -70,6 +79,10 @@ class TimelineLine(Shown, json_schema_extra=example(**_LINE)):
     because: str
     cites: str
     key: str
+    rollout: str
+    came_of: str
+    event: str
+    who: str
 
 
 class TimelineOut(Shown, json_schema_extra=example(items=[_LINE], next="WyIyMDI1LTAzLTE2VDAxOjAwOjAwKzAwOjAwIiwgIjc3YzBkMiJd")):

@@ -25,6 +25,7 @@ async def read_audit(
     request: Request,
     patient: Annotated[str | None, Query(max_length=40, description="a patient's id")] = None,
     who: Annotated[str | None, Query(max_length=40, description="the id of a key or an account")] = None,
+    action: Annotated[str | None, Query(max_length=80, description="the right that was used, such as patients.read")] = None,
     since: AMoment | None = None,
     until: AMoment | None = None,
     limit: Limit = 50,
@@ -37,7 +38,7 @@ async def read_audit(
         raise not_found()
     under = await standing(session, caller)
     places = None if caller.scope.whole_network else under.organisations | under.teams
-    page = await reading.page(places, patient=patient, who=who, since=since, until=until, limit=limit, after=after)
+    page = await reading.page(places, patient=patient, who=who, action=action, since=since, until=until, limit=limit, after=after)
     known = await reading.known_to(caller.scope, {one for row in page.items for one in row.patients})
     return AuditPage(
         items=[

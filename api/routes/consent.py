@@ -16,7 +16,6 @@ from api.writing import Case, Writes, happened_at, patient_etag
 from pathways.engine.events import AnswerReceived, AnyEvent, TextsChosen
 from records.callers import Caller
 from records.consents import TEXTS, Consents
-from records.eventlog import EventLog
 from records.patients import STATE, Patients, profile_in
 from records.tables import Patient
 from records.vault import PersonVault
@@ -78,7 +77,7 @@ async def _write(case: Case, body: ConsentIn, caller: Caller, event_id: str) -> 
     if tuple(body.channels) != profile.channels:
         await case.patients.update_profile(case.patient, replace(profile, channels=tuple(dict.fromkeys(body.channels))))
     for event in told[:-1]:
-        await EventLog(case.session, case.patient, case.person).append(event)
+        await case.log.append(event)
     return told[-1] if told else None
 
 

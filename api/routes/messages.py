@@ -11,12 +11,14 @@ from api.depends import After, Language, Limit, Parts, Session, may
 from api.models.story import MessagesOut, TimelineOut
 from api.models.usage import UsageLine, UsageOut
 from api.problems import not_found, unusable
+from api.showing.came_of import behind
+from api.showing.rolled import rolled
 from api.showing.story import message, timeline_line
 from records.callers import Caller
 from records.messages import Messages
 from records.patients import Patients
 from records.scope import Scope
-from records.tables import JobRow
+from records.tables import JobRow, Patient
 from records.timeline import Timeline
 from records.usage import UsageCounts
 from records.vault import PersonVault
@@ -40,9 +42,14 @@ async def read_timeline(
     after: After = None,
 ) -> TimelineOut:
     """Every reason of the patient's steps, oldest first."""
-    person = await opened(Patients(session, parts.vault), caller.scope, patient_id)
+    patients = Patients(session, parts.vault)
+    person = await opened(patients, caller.scope, patient_id)
     page = await Timeline(session).of(person, limit=limit, after=after)
-    return TimelineOut(items=[timeline_line(found, language) for found in page.items], next=page.next)
+    rollouts = await rolled(session, [found.reason for found in page.items])
+    timezone = (await session.get_one(Patient, patient_id)).timezone
+    known = await behind(session, person, page.items, timezone)
+    lines = [timeline_line(found, language, rollouts=rollouts, known=known) for found in page.items]
+    return TimelineOut(items=lines, next=page.next)
 
 
 @router.get("/messages", summary="Messages of a patient")

@@ -12,6 +12,7 @@ from api.asking import asked
 from api.depends import Language, Parts, Session, may
 from api.models.why import WhyOut
 from api.problems import unusable
+from api.showing.rolled import rolled
 from api.showing.why import show_why
 from pathways.forecast.why import Question
 from records.callers import Caller
@@ -42,4 +43,4 @@ async def read_why(
     question = Question(service, day, message, referral, pathway)
     stands = await asked(session, parts, caller.scope, patient_id)
     answer = await asyncio.to_thread(stands.why, question)  # looking ahead takes the engine long enough for others to notice
-    return show_why(answer, question, stands.at.plan, patient_id, language)
+    return show_why(answer, question, stands.at.plan, patient_id, language, await rolled(session, answer.happened))

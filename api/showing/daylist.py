@@ -17,7 +17,10 @@ from records.tasks import Brief, Tasks
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A visit (without ``key``) or a task. ``why``: in one line; ``overdue``: days; ``claimer``: id and name of who has it."""
+    """A visit (without ``key``) or a task. ``why``: in one line; ``overdue``: days; ``claimer``: id and name of who has it.
+
+    ``examines``: a test or an examination, which is recorded with its visit.
+    """
 
     why: str
     due: date
@@ -28,6 +31,7 @@ class Job:
     urgent: bool = False
     put_off: date | None = None
     claimer: tuple[str, str] | None = None
+    examines: bool = False
 
     @property
     def is_visit(self) -> bool:
@@ -49,8 +53,11 @@ class Person:
 
 async def show_day(showing: Showing, held: Sequence[Held], *, on: date) -> list[Person]:
     """In their order."""
-    vaults = {one.patient.id: None if one.wrapped is None else showing.vault.person(one.patient.id, one.wrapped) for one in held}
-    showing.holds(vaults, {one.patient.id: list(one.pinned) for one in held})
+    vaults = {
+        line.patient_id: None if line.wrapped is None else showing.vault.person(line.patient_id, line.wrapped)
+        for line in (one.line for one in held)
+    }
+    showing.holds(vaults, {one.line.patient_id: list(one.line.pinned) for one in held})
     claimers = [task.claimed_by for one in held for _, task in one.tasks if task.claimed_by is not None]
     names = await Tasks(showing.session).names(claimers)
     shown = [await _person(showing, one, names, on) for one in held]
@@ -108,4 +115,5 @@ async def _job(showing: Showing, task: Brief, patient: Stated, profile: Profile 
         task.urgent,
         task.postponed_to,
         None if who is None else (who, names.get(who, who)),
+        task.kind == task.service,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from api.showing.targets import Target, targets
-from api.showing.words import in_language, word
+from api.showing.words import in_language, unit_shown, word
 from pathways.engine.calendar import local_day
 from pathways.engine.events import AnswerReceived, AnyEvent, Enrolled, ReadingReceived, ServiceCompleted, Value, VisitCompleted
 from pathways.engine.plan import Plan, Reading
@@ -23,16 +23,6 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
     ("egfr",),
     ("acr",),
 )
-_UNITS: Mapping[str, str] = {
-    "mm[Hg]": "mmHg",
-    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
-    "Cel": "°C",
-    "/min": "/min",
-    "{score}": "",
-    "{count}": "",
-    "1": "",
-    "kg/m2": "kg/m²",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +77,6 @@ class Picture:
         return [{"low": one.low, "high": one.high, "aim": one.is_aim} if (one := curve.target) else {} for curve in self.curves]
 
 
-def unit_of(ucum: str | None) -> str:
-    """A unit as people write it."""
-    return _UNITS.get(ucum or "", ucum or "")
-
-
 def pictures(told: Iterable[AnyEvent], plan: Plan, person: Person, today: date, language: str) -> list[Picture]:
     """All numbers that were measured. ``told``: the events that tell them, corrected."""
     points: dict[str, list[Point]] = {}
@@ -114,7 +99,7 @@ def pictures(told: Iterable[AnyEvent], plan: Plan, person: Person, today: date, 
 def _curve(name: str, points: Sequence[Point], reading: Reading | None, target: Target | None, language: str) -> Curve:
     label = (in_language(reading.label, language) if reading else "") or word("words", name, language)
     ordered = tuple(sorted(points, key=lambda point: point.on))
-    return Curve(name, label, unit_of(reading.unit if reading else None), ordered, target)
+    return Curve(name, label, unit_shown(reading.unit if reading else None), ordered, target)
 
 
 def _values(event: AnyEvent, zone: str) -> Iterable[tuple[str, date, Value]]:

@@ -107,6 +107,7 @@ def _refill(row: RefillRow, whom: _Whom, language: str) -> RefillOut:
         medicine=asked.get("medicine", ""),
         instead_of=asked.get("instead_of"),
         proposed=asked.get("proposed") if row.stage == "substitute_proposed" else None,
+        proposal=asked.get("proposal") if row.stage == "substitute_proposed" else None,
         days=asked.get("days"),
         check=asked.get("check", "go"),
         warnings=[WarningOut(**{**one, "because": in_language(one["because"], language)}) for one in asked.get("warnings", ())],

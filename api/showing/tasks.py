@@ -129,7 +129,7 @@ def _why(row: TaskRow | Brief, state: State | None, pathway: Pathway | None, lab
     if medicine := next(iter(medicines), ""):
         return about(said, medicine, language)
     course = state.courses.get(row.pathway) if state is not None else None
-    if row.by == "doctor" and course is not None and (because := row_text(pathway, course.row, language)):
+    if row.by == "doctor" and course is not None and (because := _opened_by(pathway, course.row, row.kind, language)):
         return about(said, because, language)
     if row.kind != row.service and row.service:
         return about(said, word("words", row.service, language), language)
@@ -143,6 +143,23 @@ def _unknown(row: TaskRow | Brief, profile: Profile | None, language: str) -> st
     known = {"birth_date": profile.born is not None, "identifier": bool(profile.identifiers)}
     lacks = [word("words", name, language) for name, there in known.items() if not there]
     return aside(about(word("words", "not_known", language), listed(lacks, language), language), language) if lacks else ""
+
+
+def _opened_by(pathway: Pathway | None, last: str, kind: str, language: str) -> str:
+    """What the row says that opened such work: the one that decided last, else one for readings sent from home, which leaves what
+    was decided as it is. Empty where neither opens it, or where it may have been any of several.
+    """
+    if pathway is None:
+        return ""
+    opens = {name for name, decision in pathway.decisions.items() if any(task.kind == kind for task in decision.open_tasks)}
+    at_home = pathway.tables[pathway.home_readings].rows if pathway.home_readings is not None else ()
+    decided = [row for table in pathway.tables.values() for row in table.rows if row.id == last and row.decision in opens]
+    rows = decided or [row for row in at_home if row.decision in opens]
+    for told in (row.because for row in rows), (pathway.decisions[row.decision].title for row in rows):
+        said = {in_language(text, language) for text in told}
+        if len(said) == 1:
+            return said.pop()
+    return ""
 
 
 def row_text(pathway: Pathway | None, row_id: str, language: str) -> str:

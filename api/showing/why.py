@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from api.models.story import TimelineLine
 from api.models.why import WhyOut
 from api.showing.ahead import show_ahead
+from api.showing.rolled import NO_ROLLOUTS, Rolled
 from api.showing.story import timeline_line
 from api.showing.words import Titles, in_language, texts, word
 from pathways.engine.plan import Plan, Text
@@ -16,8 +17,10 @@ from records.timeline import Line
 NOW = 0  # the number of a step that was not taken
 
 
-def show_why(answer: Answer, question: Question, plan: Plan, patient_id: str, language: str) -> WhyOut:
-    """The answer as the API gives it; services are called as their pathway calls them."""
+def show_why(
+    answer: Answer, question: Question, plan: Plan, patient_id: str, language: str, rollouts: Mapping[str, Rolled] = NO_ROLLOUTS
+) -> WhyOut:
+    """The answer as the API gives it; services are called as their pathway calls them. ``rollouts``: whose doing moves were."""
     titles = _titles(plan)
     return WhyOut(
         patient_id=patient_id,
@@ -28,7 +31,7 @@ def show_why(answer: Answer, question: Question, plan: Plan, patient_id: str, la
         pathway=question.pathway,
         held_back=list(answer.held_back),
         stands=[timeline_line(Line(NOW, reason), language, titles) for reason in answer.stands],
-        happened=[timeline_line(Line(NOW, reason), language, titles) for reason in answer.happened],
+        happened=[timeline_line(Line(NOW, reason), language, titles, rollouts) for reason in answer.happened],
         ahead=[show_ahead(one, plan, language) for one in answer.ahead],
         assuming=in_language(texts()["ahead"]["assuming"], language),
     )

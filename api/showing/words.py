@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -31,7 +30,8 @@ class _Filled(dict[str, str]):
 
 @cache
 def texts() -> Mapping[str, Any]:
-    """``timeline.yaml``: sections ``reasons``, ``without_a_day``, ``held_back``, ``tasks``, ``words``: code to language to text.
+    """``timeline.yaml``: sections ``reasons``, ``without_a_day``, ``came_of``, ``held_back``, ``tasks``, ``words``: code to
+    language to text.
 
     A further language has a file of its own, ``timeline.LANGUAGE.yaml``: section to code to text.
     """
@@ -100,12 +100,12 @@ def no_titles(_pathway: str, _version: str, _service: str) -> Text:
     return {}
 
 
-def line(reason: Reason, language: str, titles: Titles = no_titles) -> str:
-    """One plain line for a reason. ``titles``: what the pathways themselves call their services."""
+def line(reason: Reason, language: str, titles: Titles = no_titles, *, says: str = "") -> str:
+    """One plain line for a reason. ``titles``: what the pathways themselves call their services; ``says``: how its text begins."""
     template = _shorter(reason) or texts()["reasons"].get(reason.code)
-    text = in_language(template, language).format_map(_parts(reason, language, titles)) if template else reason.code
-    text = _tidy(text)
-    if template and titles is not no_titles and in_language(template, language).startswith("{service}"):
+    text = in_language(template, language).format_map(_parts(reason, language, titles, says)) if template else reason.code
+    text = tidy(text)
+    if template and titles is not no_titles and in_language(template, language).startswith(("{service}", "{pathway}")):
         text = text[:1].upper() + text[1:]  # a title is written as it stands within a sentence
     if not reason.held_back:
         return text
@@ -120,6 +120,11 @@ def about(said: str, what: str, language: str) -> str:
 def aside(text: str, language: str) -> str:
     """``text`` in brackets, to stand behind something."""
     return f"（{text}）" if language.startswith("zh") else f" ({text})"
+
+
+def quoted(text: str, language: str) -> str:
+    """``text`` as somebody's own words."""
+    return f"«{text}»" if language.startswith("es") else f"「{text}」" if language == "zh-Hant" else f"“{text}”"
 
 
 def listed(items: Iterable[str], language: str) -> str:
@@ -146,6 +151,14 @@ def value(raw: object, language: str = FALLBACK) -> str:
     return _said("words", str(raw), language)
 
 
+def as_day(code: str) -> date | None:
+    """The day that a code is; None where it is none: somebody's own word may look like one."""
+    try:
+        return date.fromisoformat(code) if _DAY.fullmatch(code) else None
+    except ValueError:
+        return None
+
+
 def day_said(at: date, language: str = FALLBACK) -> str:
     """A day within a sentence: ``3 Mar 2025``, ``2025年3月3日``."""
     spoken = wording.shipped_frames().nearest(language)
@@ -158,8 +171,9 @@ def day_said(at: date, language: str = FALLBACK) -> str:
 _UNITS = {"[Hg]": "Hg", "{1.73_m2}": "1.73 m²", "Cel": "°C", "m2": "m²", "10*9": "10⁹", "[IU]": "IU", "umol": "µmol"}
 
 
-def unit_shown(unit: str) -> str:
-    """A unit as people write it: ``mm[Hg]`` is mmHg; empty for a score or a count."""
+def unit_shown(ucum: str | None) -> str:
+    """A unit as people write it: ``mm[Hg]`` is mmHg; empty for a score, a count, or none at all."""
+    unit = "" if ucum is None or ucum == "1" else ucum
     for written, shown in _UNITS.items():
         unit = unit.replace(written, shown)
     return re.sub(r"\{[^{}]*\}", "", unit)
@@ -170,8 +184,12 @@ def inputs(values: Mapping[str, object], language: str) -> str:
     return listed((f"{word('words', name, language)} {value(raw, language)}" for name, raw in values.items()), language)
 
 
-def _parts(reason: Reason, language: str, titles: Titles) -> _Filled:
-    detail = {name: _said(_section(str(code)), str(code), language) for name, code in reason.detail.items()}
+def _parts(reason: Reason, language: str, titles: Titles, says: str) -> _Filled:
+    detail = {name: _said(_section(name, str(code)), str(code), language) for name, code in reason.detail.items()}
+    if reason.code == "answered":
+        detail["kind"] = word("answers", str(reason.detail["kind"]), language)
+    if says:
+        detail["template"] = quoted(says, language)
     if "with" in detail and "of" in detail:  # a service of another pathway
         other = str(reason.detail["with"])
         detail["with"] = called(titles(str(reason.detail["of"]), "", other), other, language)
@@ -191,9 +209,8 @@ def _parts(reason: Reason, language: str, titles: Titles) -> _Filled:
 
 def _said(section: str, code: str, language: str) -> str:
     """The word for a code, and a day as the language writes it."""
-    if _DAY.fullmatch(code):
-        with suppress(ValueError):  # somebody's own word may look like one
-            return day_said(date.fromisoformat(code), language)
+    if (day := as_day(code)) is not None:
+        return day_said(day, language)
     if _SEVERAL.fullmatch(code):  # bodies of one text
         return listed((word("words", one, language) for one in code.split(", ")), language)
     return word(section, code, language)
@@ -203,12 +220,13 @@ def _comma(language: str) -> str:
     return "、" if language.startswith("zh") else ", "
 
 
-def _section(code: str) -> str:
+def _section(name: str, code: str) -> str:
     """Where the word for a detail's code is found: a task is called what its list calls it."""
-    return "tasks" if code not in texts()["words"] and code in texts()["tasks"] else "words"
+    is_task = code in texts()["tasks"] and (name == "kind" or code not in texts()["words"])
+    return "tasks" if is_task else "words"
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """Without the brackets and colons of what was not there to fill in."""
     for empty in (" ()", "（）"):
         text = text.replace(empty, "")

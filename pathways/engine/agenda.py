@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -45,10 +46,13 @@ _at = itemgetter(0)
 
 def first(turn: Turn) -> Item | None:
     """What comes first; the one of before where nothing that the agenda rests on has changed."""
-    state = turn.state
-    life = (state.life, state.life_since, state.life_until, state.life_checks, state.reach, state.reach_since, state.searches)
-    errands = (state.waiting, state.new_numbers, turn.timezone, *state.supplies.values(), *state.referrals.items())
-    return turn.kept("first", (*turn.followed, life, *errands), _first_of_all, turn)
+    state, courses = turn.state, turn.state.courses
+    rests_on = (
+        *(turn.plan, *courses, *courses.values(), *state.supplies.values(), *state.referrals.items()),
+        *(state.life, state.life_since, state.life_until, state.life_checks, state.reach, state.reach_since, state.searches),
+        *(state.waiting, state.new_numbers, state.person.timezone),
+    )
+    return turn.kept("first", rests_on, _first_of_all, turn)
 
 
 def _first_of_all(turn: Turn) -> Item | None:
@@ -59,35 +63,29 @@ def agenda(turn: Turn) -> Iterator[Item]:
     """Everything ahead that may come first, in no order."""
     state = turn.state
     if state.life == "active":
-        yield from _services(turn)
-        yield from _supplies(turn)
-        yield from _messages(turn)
+        yield from _each_service(turn)
+        if state.supplies:
+            yield from _supplies(turn)
+        if state.waiting:
+            yield from _messages(turn)
         yield from _search(turn)
     if state.life in ("active", "paused", "in_hospital"):
-        yield from (Item(*one) for one in silence.ahead(turn))
+        if state.referrals:
+            yield from (Item(*one) for one in silence.ahead(turn))
         yield from _rest(turn)
-        yield from (Item(*one) for one in new_numbers.ahead(turn))
-
-
-def _services(turn: Turn) -> Iterator[Item]:
-    """The first of all services: many steps leave them as they are, and then it is the one of before."""
-    rests_on = (*turn.followed, turn.state.reach, turn.timezone)
-    first = turn.kept("services", rests_on, _first_service, turn)
-    if first is not None:
-        yield first
-
-
-def _first_service(turn: Turn) -> Item | None:
-    return min(_each_service(turn), key=_at, default=None)
+        if state.new_numbers:
+            yield from (Item(*one) for one in new_numbers.ahead(turn))
 
 
 def _each_service(turn: Turn) -> Iterator[Item]:
+    """The first of each service: most steps leave most of them as they are, and then it is the one of before."""
     tag, reach, zone, rules, courses = turn.worst_tag, turn.state.reach, turn.timezone, turn.plan.contact, turn.state.courses
     for one in turn.kept("ahead", turn.dues, _stand_for_themselves, turn):
         course = courses[one.pathway.name]
         occurrence = course.services[one.service.name]
-        now = (one, tag, reach, zone, rules, course.begun_on, occurrence.day, occurrence.due, occurrence.since, occurrence.marks)
-        first = turn.kept(one.name, now, _first_of_one, turn, one, occurrence, tag)
+        begun_on = course.begun_on if one.service.kind == "follow_up" else None
+        now = (one, tag, reach, zone, rules, begun_on, occurrence.day, occurrence.due, occurrence.since, occurrence.marks)
+        first = turn.kept(one.name, now, _first_of_one, turn, one, occurrence, tag, begun_on)
         if first is not None:
             yield first
 
@@ -115,30 +113,29 @@ def _stand_for_themselves(turn: Turn) -> list[_One]:
     return found
 
 
-def _first_of_one(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Item | None:
-    all_of_it = _opening if one.is_led else _of_service
-    return min(all_of_it(turn, one, occurrence, tag), key=_at, default=None)
-
-
-def _of_service(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
+def _first_of_one(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None, begun_on: date | None) -> Item | None:
+    """``begun_on``: the day of a visit of which only readings are missing."""
     if one.service.kind == "message":
-        yield Item(_contact(turn, occurrence.due), lambda turn: _send_service(turn, one.pathway, one.service))
-        return
-    yield from _reminders(turn, one, occurrence)
-    yield from _escalations(turn, one, occurrence, tag)
+        return Item(_contact(turn, occurrence.due), lambda turn: _send_service(turn, one.pathway, one.service))
+    found: list[Item] = []
+    if not one.is_led:
+        found += _reminders(turn, one, occurrence, begun_on)
+        missed = _staff(turn, occurrence.day)
+        if all(item.at >= missed for item in found):  # nothing is missed before its day
+            found += _escalations(turn, one, occurrence, tag, begun_on)
     if one.service.kind == "screening":
-        yield from _opening(turn, one, occurrence, tag)
+        found += _opening(turn, one, occurrence)
+    return min(found, key=_at, default=None)
 
 
-def _opening(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
+def _opening(turn: Turn, one: _One, occurrence: Occurrence) -> Iterator[Item]:
     """The task of a screening; one that is led by another has nothing else of its own."""
     if marks.OPENED not in occurrence.marks:
         day = occurrence.due - timedelta(days=one.service.opens)
         yield Item(_staff(turn, day), lambda turn: merging.open_together(turn, one.pathway, one.service))
 
 
-def _reminders(turn: Turn, one: _One, occurrence: Occurrence) -> Iterator[Item]:
-    begun_on = turn.state.courses[one.pathway.name].begun_on if one.service.kind == "follow_up" else None
+def _reminders(turn: Turn, one: _One, occurrence: Occurrence, begun_on: date | None) -> Iterator[Item]:
     expected, made = occurrence.day, occurrence.marks
     for mark, reminder in zip(one.reminded, one.service.remind, strict=True):
         if made and (mark in made or marks.skipped(mark) in made):
@@ -154,7 +151,8 @@ def _reminders(turn: Turn, one: _One, occurrence: Occurrence) -> Iterator[Item]:
 
 def _remind(one: _One, mark: str, reminder: Reminder, expected: date, turn: Turn) -> None:
     turn.mark(*one.name, mark)
-    later = [other.offset for other in one.service.remind] + [other.after.on(turn.worst_tag) for other in one.service.if_missed]
+    tag = turn.worst_tag
+    later = chain((other.offset for other in one.service.remind), (other.after.on(tag) for other in one.service.if_missed))
     until = useful.of_reminder(turn, expected, reminder.offset, (other for other in later if other > reminder.offset))
     if turn.now >= until:
         template = {"template": reminder.send}
@@ -163,12 +161,14 @@ def _remind(one: _One, mark: str, reminder: Reminder, expected: date, turn: Turn
     contacts.say(turn, one.pathway.name, reminder.send, day=expected, until=until)
 
 
-def _escalations(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None) -> Iterator[Item]:
+def _escalations(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None, begun_on: date | None) -> Iterator[Item]:
     """The first that is still ahead; the others come after it, or again once the patient is found."""
     if turn.state.reach != "reachable":  # whoever is lost is searched for instead
         return
-    made, expected = occurrence.marks, occurrence.day
-    missed_from = last = _not_while_readings_are_awaited(turn, one, expected)
+    made = tuple(mark for mark in occurrence.marks if not mark.startswith(marks.REMINDED))
+    expected = occurrence.day
+    # Who came, and of whom only readings are missing, is not chased until that has gone on for too long.
+    missed_from = last = expected if begun_on is None else max(expected, begun_on + visits.COMPLETES_WITHIN)
     ahead: tuple[date, str, Escalation] | None = None
     for mark, escalation in zip(one.missed, one.service.if_missed, strict=True):
         done = times(made, mark) if made else 0
@@ -185,12 +185,6 @@ def _escalations(turn: Turn, one: _One, occurrence: Occurrence, tag: str | None)
         yield Item(_staff(turn, again), partial(_still_due, one))
     else:
         yield Item(_staff(turn, ahead[0]), partial(_escalate, one, *ahead[1:], expected))
-
-
-def _not_while_readings_are_awaited(turn: Turn, one: _One, day: date) -> date:
-    """The patient came, and only readings are missing: nobody chases them until that has gone on for too long."""
-    begun_on = turn.state.courses[one.pathway.name].begun_on
-    return day if begun_on is None or one.service.kind != "follow_up" else max(day, begun_on + visits.COMPLETES_WITHIN)
 
 
 def _still_due(one: _One, turn: Turn) -> None:
@@ -228,11 +222,10 @@ def _send_service(turn: Turn, pathway: Pathway, service: Service) -> None:
 def _supplies(turn: Turn) -> Iterator[Item]:
     """The first of all supplies, which most steps leave as they are."""
     state = turn.state
-    if state.supplies:
-        rests_on = (turn.plan, *state.courses, turn.worst_tag, turn.timezone, *state.supplies.values())
-        first = turn.kept("supplies", rests_on, _first_supply, turn)
-        if first is not None:
-            yield first
+    rests_on = (turn.plan, *state.courses, turn.worst_tag, turn.timezone, *state.supplies.values())
+    first = turn.kept("supplies", rests_on, _first_supply, turn)
+    if first is not None:
+        yield first
 
 
 def _first_supply(turn: Turn) -> Item | None:

@@ -50,7 +50,7 @@ def request(turn: Turn, pathway: Pathway, service: Service, supply: Supply, *, r
         row=found.row.id if found is not None else "",
         because=dict(found.row.because) if found is not None else {},
         cites=(found.row.cites or found.row.basis) if found is not None else "",
-        detail={"ends": supply.ends.isoformat()},
+        detail={"medicine": supply.medicine, "ends": supply.ends.isoformat()},
     )
 
 

@@ -100,7 +100,7 @@ def _first_that_holds(pathway: Pathway, table: Table, known: Mapping[str, object
             break
         if held is None:
             untold.append(row)
-    missing = tuple(sorted({name for row in untold if row.when for name in _missing(pathway, row.when, known)}))
+    missing = tuple(sorted(set().union(*(_missing(pathway, row.when, known) for row in untold if row.when))))
     for row in table.rows:
         if row.incomplete:
             return Answer(row, pathway.decisions[row.decision], {}, missing)
@@ -146,14 +146,10 @@ def yes_no_values(pathway: Pathway, known: Mapping[str, object]) -> dict[str, bo
     return {name: value for name in pathway.values if isinstance(value := known.get(name), bool)}
 
 
-def _names(pathway: Pathway, expression: Expression) -> set[str]:
+def _names(pathway: Pathway, expression: Expression) -> frozenset[str]:
     """The names that an expression rests on, through derived values."""
-    names: set[str] = set()
-    for name in expression.names:
-        names.add(name)
-        if name in pathway.values:
-            names |= _names(pathway, pathway.values[name])
-    return names
+    derived = [pathway.values[name] for name in expression.names if name in pathway.values]
+    return expression.names.union(*(_names(pathway, value) for value in derived))
 
 
 def _read(pathway: Pathway, expression: Expression, known: Mapping[str, object]) -> dict[str, Value]:
@@ -172,7 +168,7 @@ def _read(pathway: Pathway, expression: Expression, known: Mapping[str, object])
 
 
 def _missing(pathway: Pathway, expression: Expression, known: Mapping[str, object]) -> set[str]:
-    return {name for name in _names(pathway, expression) if name not in known and name not in pathway.values}
+    return set(_names(pathway, expression) - known.keys() - pathway.values.keys())
 
 
 def plain(value: object) -> Value | None:

@@ -146,8 +146,9 @@ def flush(turn: Turn) -> None:
         return
     outbox, turn.outbox = turn.outbox, []
     _forget_old_days(turn)
-    urgent = [w for w in outbox if _is_urgent(turn, w)]
-    routine = [w for w in outbox if not _is_urgent(turn, w)]
+    urgent, routine = list[Waiting](), list[Waiting]()
+    for waiting in outbox:
+        (urgent if _is_urgent(turn, waiting) else routine).append(waiting)
     if urgent:
         _send(turn, urgent, not_after=turn.now + URGENT_FOR, urgent=True)
     if routine:
@@ -228,9 +229,8 @@ def _send_routine(turn: Turn, routine: list[Waiting]) -> None:
     routine = holding.sift(turn, routine)
     if not routine:
         return
-    templates = ", ".join(dict.fromkeys(w.template for w in routine))
     if why := cannot_text(turn):
-        call_instead(turn, routine[0].pathway, templates, why)
+        call_instead(turn, routine[0].pathway, ", ".join(dict.fromkeys(w.template for w in routine)), why)
         return
     week_ago = turn.today - timedelta(days=7)
     week = [day for day in turn.state.texted if day > week_ago]
@@ -286,7 +286,7 @@ def _send(turn: Turn, said: list[Waiting], *, not_after: datetime, urgent: bool)
 def _forget_old_days(turn: Turn) -> None:
     """A message's number counts within its day, and no day comes twice: old counts need not be kept for life."""
     horizon = f"message/{(turn.today - timedelta(days=7)).isoformat()}"
-    for name in [n for n in turn.state.numbers if n.startswith("message/") and n < horizon]:
+    for name in [n for n in turn.state.numbers if "message/" <= n < horizon]:
         del turn.state.numbers[name]
 
 

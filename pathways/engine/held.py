@@ -45,10 +45,10 @@ def decided(turn: Turn, about: str, outcome: str) -> None:
     named = {"pathway": found[0].name, "service": found[1].name, "key": supply.key}
     if outcome == "go_on":
         allowed = tuple(dict.fromkeys((*supply.allowed, *checked.names)))
-        turn.because("refill_allowed", **named, detail={"rows": ", ".join(checked.names)})
+        turn.because("refill_allowed", **named, detail={"medicine": supply.medicine, "rows": ", ".join(checked.names)})
         _let_go(turn, changed(supply, allowed=allowed))
     elif checked.verdict == "hold":
-        turn.because("refill_still_held", **named, held_back="checks")
+        turn.because("refill_still_held", **named, held_back="checks", detail={"medicine": supply.medicine})
         due = turn.today + AGAIN_AFTER
         turn.open_task(HELD_TASK, pathway=found[0].name, service=found[1].name, about=supply.key, due=due)
     else:

@@ -50,6 +50,12 @@ def covering(plan: Plan, text: Text, today: date, *, patient: str = "", first: b
     return max(found, key=lambda hold: (hold.last, hold.id), default=None)
 
 
+def _covering(turn: Turn, text: Waiting) -> Hold | None:
+    if not turn.plan.holds:  # nearly always
+        return None
+    return covering(turn.plan, text, turn.today, patient=turn.state.patient, first=turn.comes_first, held=text.held)
+
+
 def redirecting(plan: Plan, text: Text, today: date) -> Hold | None:
     """The hold by which ``text`` sends people elsewhere; of several, the one that lasts longest."""
     found = [hold for hold in plan.holds if hold.action == "redirect" and _covers(plan, hold, text, today, share=0)]
@@ -95,7 +101,7 @@ def sift(turn: Turn, texts: Sequence[Waiting]) -> list[Waiting]:
     turn.state.holds_told = tuple(one for one in turn.state.holds_told if one in known)
     going: list[Waiting] = []
     for text in texts:
-        hold = covering(turn.plan, text, turn.today, patient=turn.state.patient, first=turn.comes_first, held=text.held)
+        hold = _covering(turn, text)
         if hold is None:
             if not _still_so(turn, text):
                 turn.because("not_sent", pathway=text.pathway, held_back="no_longer_so", detail={"template": text.template})

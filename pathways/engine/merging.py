@@ -87,7 +87,7 @@ def _joined(turn: Turn, leader: Name, group: list[Name]) -> list[Name]:
             continue
         both = list(dict.fromkeys((*serves, *(name for name in has if turn.occurrence(*name) is not None))))
         if set(_collects(turn, both)) == set(_collects(turn, (name for name in has if name in both))):
-            turn.because("task_already_open", pathway=leader[0], service=leader[1], key=key)
+            turn.because("task_already_open", pathway=leader[0], service=leader[1], key=key, detail={"kind": task.kind})
             if set(both) != set(has):
                 turn.state.tasks[key] = replace(task, serves=tuple(both))
                 _say(turn, key, (task.pathway, task.service), (name for name in serves if name not in has))

@@ -131,7 +131,7 @@ def days_to_ask(turn: Turn, pathway: Pathway, supply: Supply) -> int | None:
             row=limited_by.id,
             because=dict(limited_by.because),
             cites=limited_by.cites or limited_by.basis,
-            detail={"days": str(days), "last": str(last)},
+            detail={"medicine": supply.medicine, "days": str(days), "last": str(last)},
         )
     return days
 

@@ -9,6 +9,7 @@ Rule 5: nothing is asked for before the checks of medicines have seen it; what t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -42,12 +43,13 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
         turn.because("fill_noted", detail={"medicine": fill.medicine}, held_back="no_refill_service")
         return
     if not 0 < fill.days <= LONGEST_SUPPLY:
-        turn.because("fill_noted", detail={"days": str(fill.days)}, held_back="days_out_of_range")
+        turn.because("fill_noted", detail={"medicine": fill.medicine, "days": str(fill.days)}, held_back="days_out_of_range")
         return
     pathway, service = found
-    fill = changed(fill, on=min(fill.on, turn.today))
+    fill = replace(fill, on=min(fill.on, turn.today))
     before = turn.state.supplies.get(fill.medicine)
     ends = supply_ends(before.ends if before else None, fill)
+    told = {"medicine": fill.medicine, "ends": ends.isoformat()}
     rest = before if part and before is not None and before.refill is not None else None
     for about in (before.key, None if rest else before.refill) if before else ():
         if about is not None:
@@ -58,16 +60,14 @@ def filled(turn: Turn, fill: Fill, *, part: bool = False) -> None:
         if rest.stage == substitutes.PROPOSED:
             turn.close_tasks("dispensed", kinds=(substitutes.TASK,), about=rest.refill)
         turn.state.supplies[fill.medicine] = changed(supply, refill=rest.refill, stage="part", attempt=rest.attempt)
-        turn.because(
-            "dispensed_part", pathway=pathway.name, service=service.name, key=rest.refill or "", detail={"ends": ends.isoformat()}
-        )
+        turn.because("dispensed_part", pathway=pathway.name, service=service.name, key=rest.refill or "", detail=told)
         return
     turn.state.supplies[fill.medicine] = supply
     for other, rule in turn.active_services("refill"):
         if fill.medicine in rule.medicines and rule.request != service.request:
             over = {"days": str(service.request), "over": other.name, "over_days": str(rule.request)}
             turn.because("refill_rule_set_by", pathway=pathway.name, service=service.name, detail=over)
-    turn.because("dispensed", pathway=pathway.name, service=service.name, detail={"ends": ends.isoformat()})
+    turn.because("dispensed", pathway=pathway.name, service=service.name, detail=told)
 
 
 def _with_history(turn: Turn, supply: Supply, before: Supply | None, fill: Fill) -> Supply:
@@ -90,7 +90,7 @@ def taken_over(turn: Turn, fills: tuple[Fill, ...]) -> None:
         )
     for fill in sorted(fills, key=lambda fill: fill.on):
         if ends[fill.medicine] < turn.today - LAPSED_AFTER:
-            turn.because("fill_noted", held_back="lapsed_long_ago")
+            turn.because("fill_noted", detail={"medicine": fill.medicine}, held_back="lapsed_long_ago")
         else:
             filled(turn, fill)
 
@@ -128,7 +128,7 @@ def moved(turn: Turn, key: str, stage: Stage, substitute: str = "") -> None:
         turn.because("too_late", **named, held_back="already_told", detail={"stage": stage})
         return
     if stage == "cleared":
-        turn.because("refill_cleared", **named)
+        turn.because("refill_cleared", **named, detail={"medicine": supply.medicine})
         stage = "received"
         if supply.stage != "requested":
             return
@@ -136,7 +136,7 @@ def moved(turn: Turn, key: str, stage: Stage, substitute: str = "") -> None:
         substitutes.propose(turn, pathway, service, supply, substitute)
         return
     else:
-        turn.because(f"refill_{stage}", **named)
+        turn.because(f"refill_{stage}", **named, detail={"medicine": supply.medicine})
     was_part = supply.stage == "part"
     if supply.stage == substitutes.PROPOSED:  # it is not waited for any more
         turn.close_tasks("answered", kinds=(substitutes.TASK,), about=key)
@@ -153,7 +153,8 @@ def missed(turn: Turn, pathway: Pathway, service: Service, supply: Supply, index
     """The supply ended and nothing was handed out."""
     escalation = service.if_missed[index]
     turn.state.supplies[supply.medicine] = changed(supply, marks=marked(supply.marks, of_escalations(service.if_missed)[index]))
-    turn.because("refill_missed", pathway=pathway.name, service=service.name, detail={"ends": supply.ends.isoformat()})
+    told = {"medicine": supply.medicine, "ends": supply.ends.isoformat()}
+    turn.because("refill_missed", pathway=pathway.name, service=service.name, detail=told)
     if escalation.open_task is not None:
         turn.open_task(escalation.open_task, pathway=pathway.name, service=service.name, about=supply.key)
     if escalation.send is not None and supply.stage == HELD:  # nobody is sent for what a doctor has still to decide on

@@ -8,7 +8,6 @@ Rule 3: what is older than the last visit is remembered, and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 
 from pathways.engine import contradictions, merging, visits
@@ -16,6 +15,7 @@ from pathways.engine.assess import Answer, assess, yes_no_values
 from pathways.engine.decisions import ask, ask_of_home, carry_out, known, latest, put_down
 from pathways.engine.events import Readings
 from pathways.engine.plan import Decision, Pathway, Service
+from pathways.engine.state import changed
 from pathways.engine.turn import Turn
 
 Decided = list[tuple[Pathway, Service, Answer]]
@@ -76,7 +76,7 @@ def _decide(turn: Turn, pathway: Pathway, service: Service, readings: Readings, 
     course = turn.state.courses[pathway.name]
     # Recorded again on its own day, a visit is not "the second one running": it looks back to the one before.
     preceding: Mapping[str, bool] = course.preceding if course.decided_on == on else course.previous
-    facts = known(turn, pathway, readings, on, replace(course, previous=preceding))
+    facts = known(turn, pathway, readings, on, changed(course, previous=preceding))
     answer = assess(pathway, pathway.tables[service.decide], facts)
     if answer.row is None or answer.decision is None or answer.row.incomplete:
         if course.decided_on == on:
@@ -195,4 +195,4 @@ def confirm_next(turn: Turn) -> None:
     found = visits.next_visit(turn)
     if found is not None:
         pathway, service, occurrence = found
-        turn.set_occurrence(pathway, service, replace(occurrence, confirmed=True))
+        turn.set_occurrence(pathway, service, changed(occurrence, confirmed=True))

@@ -17,7 +17,8 @@ def closed(turn: Turn, event: events.TaskClosed, on: date) -> None:
     if task is None:
         turn.because("too_late", key=event.task, held_back="task_closed")
         return
-    turn.because("task_closed", pathway=task.pathway, service=task.service, key=event.task, detail={"outcome": event.outcome})
+    detail = {"kind": task.kind, "outcome": event.outcome}
+    turn.because("task_closed", pathway=task.pathway, service=task.service, key=event.task, detail=detail)
     if task.kind == "referral_check" and task.about is not None:
         referrals.checked(turn, task.about, event.outcome)
     elif task.kind == "confirm_referral" and task.about is not None:
@@ -47,7 +48,13 @@ def arranged(turn: Turn, event: events.TaskPostponed | events.TaskHandedOver) ->
         return
     calls.begun(turn, event.task)
     if isinstance(event, events.TaskPostponed):
-        detail = {"until": event.until.isoformat(), "reason": event.reason}
+        detail = {"kind": task.kind, "until": event.until.isoformat(), "reason": event.reason}
         turn.because("task_postponed", pathway=task.pathway, service=task.service, key=event.task, detail=detail)
     else:
-        turn.because("task_handed_over", pathway=task.pathway, service=task.service, key=event.task, detail={"to": event.to})
+        turn.because(
+            "task_handed_over",
+            pathway=task.pathway,
+            service=task.service,
+            key=event.task,
+            detail={"kind": task.kind, "to": event.to},
+        )

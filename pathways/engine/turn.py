@@ -27,11 +27,8 @@ def times(marks: tuple[str, ...], mark: str) -> int:
     """How often ``mark`` was made: ``missed0`` once, ``missed0*3`` three times."""
     if mark in marks:
         return 1
-    for made in marks:
-        name, _, count = made.partition("*")
-        if name == mark:
-            return int(count or 1)
-    return 0
+    often = f"{mark}*"
+    return next((int(made.removeprefix(often)) for made in marks if made.startswith(often)), 0)
 
 
 def marked(marks: tuple[str, ...], mark: str) -> tuple[str, ...]:
@@ -200,7 +197,7 @@ class Turn:
         """Open a task, or name the one that is open for the same thing: work is never doubled."""
         for key, task in self.state.tasks.items():
             if (task.kind, task.service, task.about) == (spec.kind, service, about):
-                self.because("task_already_open", pathway=pathway, service=service, key=key)
+                self.because("task_already_open", pathway=pathway, service=service, key=key, detail={"kind": spec.kind})
                 if task.texts:
                     self.state.tasks[key] = changed(task, texts=())
                 return key

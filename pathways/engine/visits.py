@@ -150,8 +150,16 @@ def earliest(turn: Turn, service: Service, due: date, last: date | None) -> date
 def book_where_needed(turn: Turn) -> None:
     """Ask for a day for the next visit: one day for all pathways whose follow-ups lie close together."""
     # Where nothing has changed since all was booked, nothing is to be booked: a day that is due later only comes nearer.
-    turn.kept("booked", turn.followed, _book_where_needed, turn)
-    turn.known_ahead["booked"] = (turn.followed, None)
+    if turn.known_ahead.get("booked") != _bookings(turn):
+        _book_where_needed(turn)
+        turn.known_ahead["booked"] = _bookings(turn)
+
+
+def _bookings(turn: Turn) -> tuple[object, ...]:
+    """What was asked for which due day."""
+    courses = turn.state.courses
+    asked = [what for course in courses.values() for name, one in course.services.items() for what in (name, one.due, one.booking)]
+    return turn.plan, turn.timezone, *courses, *asked
 
 
 def _book_where_needed(turn: Turn) -> None:

@@ -65,7 +65,8 @@ class WorkingDays:
 
     def last(self, earliest: date, latest: date) -> date:
         """The last worked day in the window, or before it where it holds none: the rule where room does not count."""
-        return self.window(earliest, latest, today=date.min)[-1]
+        back = (latest - timedelta(days=n) for n in range((latest - earliest).days + ROLLS_BACK.days + 1))
+        return next((day for day in back if self(day)), latest)
 
 
 def choose_day(days: Sequence[date], taken: Mapping[date, int], capacity: int, *, first: bool, today: date) -> date:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from pathways.engine.commands import Command, OpenTask, SendMessage
+from pathways.engine.commands import Command, OpenTask, Part, SendMessage
 from pathways.engine.plan import Plan, Service
 
 Kind = Literal["visit", "screening", "reminder", "message", "refill", "call", "task"]
@@ -40,12 +40,10 @@ def by_itself(plan: Plan, day: date, commands: Iterable[Command]) -> Iterator[Pl
     """Texts, calls and tasks that come with time; a screening's own task is the screening."""
     for command in commands:
         if isinstance(command, SendMessage) and command.to != "on_call":
-            said = [(part.pathway, part.template) for part in command.parts]
-            pathways = tuple(dict.fromkeys(pathway for pathway, _ in said))
-            reminds = names(one for pathway, template in said for one in _reminding(plan, pathway, template))
-            tells = names(one for pathway, template in said for one in _telling(plan, pathway, template))
+            pathways = tuple(dict.fromkeys(part.pathway for part in command.parts))
+            reminds, tells = _spoken_of(plan, command.parts)
             kind: Kind = "message" if tells and not reminds else "reminder"
-            about = ", ".join(dict.fromkeys(template for _, template in said))
+            about = ", ".join(dict.fromkeys(part.template for part in command.parts))
             yield Planned(day, kind, pathways[0], tuple(dict.fromkeys((*reminds, *tells))), about=about, pathways=pathways)
         elif isinstance(command, OpenTask) and command.kind != command.service:
             kind = "call" if command.kind in CALLS else "task"
@@ -54,14 +52,17 @@ def by_itself(plan: Plan, day: date, commands: Iterable[Command]) -> Iterator[Pl
             yield Planned(day, kind, command.pathway, services, command.collects, about=command.kind, pathways=on)
 
 
-def _reminding(plan: Plan, pathway: str, template: str) -> Iterator[Service]:
-    held = plan.pathways.get(pathway)
-    yield from (one for one in held.services.values() if any(r.send == template for r in one.remind)) if held else ()
-
-
-def _telling(plan: Plan, pathway: str, template: str) -> Iterator[Service]:
-    held = plan.pathways.get(pathway)
-    yield from (one for one in held.services.values() if one.send == template) if held else ()
+def _spoken_of(plan: Plan, parts: Iterable[Part]) -> tuple[list[str], list[str]]:
+    """The services that a text reminds of, and those that are this text."""
+    reminds, tells = [], []
+    for part in parts:
+        pathway = plan.pathways.get(part.pathway)
+        for service in pathway.services.values() if pathway is not None else ():
+            if any(reminder.send == part.template for reminder in service.remind):
+                reminds.append(service.name)
+            if service.send == part.template:
+                tells.append(service.name)
+    return reminds, tells
 
 
 def names(services: Iterable[Service]) -> tuple[str, ...]:

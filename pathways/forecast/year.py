@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from pathways.engine import State, events, merging, next_due, visits
@@ -84,7 +84,7 @@ def year_ahead(
 
 @dataclass
 class _Year:
-    """One patient being led through the months ahead: in place, in a copy of their state."""
+    """One patient being led through the months ahead: in place, in a copy of their state that stays the same object."""
 
     plan: Plan
     state: State
@@ -94,10 +94,13 @@ class _Year:
     planned: list[Planned] = field(default_factory=list)
     _begun: frozenset[str] = frozenset()
     _ahead: Ahead = field(default_factory=dict)
+    _looking: Turn = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = self.state.copy()
+        self.working_day = cache(self.working_day)
         self._begun = frozenset(self.state.referrals)
+        self._looking = Turn(self.plan, self.state, self.now, self._ahead, looks=True)
 
     @property
     def zone(self) -> str:
@@ -139,7 +142,7 @@ class _Year:
         self.go_well()
 
     def _take(self, event: AnyEvent) -> Iterator[Taken]:
-        found = steps(
+        return steps(
             self.plan,
             self.state,
             event,
@@ -148,16 +151,10 @@ class _Year:
             ahead=self._ahead,
             imagined=True,
         )
-        for taken in found:
-            self.state = taken.outcome.state
-            yield taken
 
     def next_due(self) -> datetime | None:
         """When the engine next wants to be woken."""
         return next_due(self.plan, self.state, self._ahead)
-
-    def _looking(self) -> Turn:
-        return Turn(self.plan, self.state, self.now, self._ahead, looks=True)
 
     # --- what the patient does
     def next_act(self) -> _Act | None:
@@ -167,13 +164,13 @@ class _Year:
         return min((*self._visits(), *self._screenings(), *self._fetches()), key=lambda act: act.at, default=None)
 
     def _visits(self) -> Iterator[_Act]:
-        found = visits.next_visit(self._looking())
+        found = visits.next_visit(self._looking)
         if found is not None:
             pathway, _, occurrence = found
             yield self._on(occurrence.day, partial(self._visit, pathway, occurrence))
 
     def _visit(self, pathway: str, occurrence: Occurrence) -> _Told:
-        serves = self._looking().active_services("follow_up")
+        serves = self._looking.active_services("follow_up")
         planned = Planned(
             day=occurrence.day,
             kind="visit",
@@ -201,7 +198,7 @@ class _Year:
 
     def _screening(self, name: str, screening: str, day: date) -> _Told:
         """With those that are done at once with it."""
-        leads = merging.led(self._looking())
+        leads = merging.led(self._looking)
         leader = leads.get((name, screening), (name, screening))
         group = [(name, screening), leader, *(led for led, by in leads.items() if by == leader)]
         group += [(other, screening) for other, one in self.state.courses.items() if screening in one.services]
@@ -235,8 +232,9 @@ class _Year:
         def made() -> tuple[AnyEvent, Planned]:
             planned, cls, what = tell()
             event = cls(id=f"{planned.kind}/{day}", at=at, learnt=at, **what)  # type: ignore[arg-type]
-            why = "overdue" if late and cls is not events.Dispensed else planned.why
-            return event, replace(planned, day=day, why=why)
+            if late:
+                planned = replace(planned, day=day, why=planned.why if cls is events.Dispensed else "overdue")
+            return event, planned
 
         return _Act(at, made)
 
@@ -255,8 +253,7 @@ class _Year:
                 turn.course(pathway.name, begun={}, begun_on=None)
                 turn.close_tasks("readings_came", kinds=("complete_readings",), service=service.name, pathway=pathway.name)
         visits.book_where_needed(turn)
-        self.state = turn.state
-        found = booked(
+        answers = booked(
             self.plan,
             self.state,
             turn.commands,
@@ -266,8 +263,8 @@ class _Year:
             ahead=self._ahead,
             imagined=True,
         )
-        for taken in found:
-            self.state = taken.outcome.state
+        for _ in answers:
+            pass
 
     # --- what the places do
     def go_well(self) -> None:

@@ -157,7 +157,7 @@ class Narrator:
         return f"{told}{f'; {read}' if read else ''}{missing}{f' [{reason.cites}]' if reason.cites else ''}"
 
     def _plain_reason(self, reason: Reason) -> str:
-        about = " ".join(part for part in (reason.service, _detail(reason.detail)) if part)
+        about = " ".join(part for part in (reason.service, _detail(reason.detail, of=reason.service)) if part)
         held = f", held back: {_words(reason.held_back)}" if reason.held_back else ""
         return f"{_words(reason.code)}{f' ({about})' if about else ''}{held}"
 
@@ -173,8 +173,8 @@ def _read(inputs: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {_plain(value)}" for name, value in inputs.items())
 
 
-def _detail(detail: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in detail.items())
+def _detail(detail: Mapping[str, str], *, of: str = "") -> str:
+    return ", ".join(value if name == of else f"{name} {value}" for name, value in detail.items())
 
 
 def _plain(value: object) -> str:

@@ -73,6 +73,7 @@ class AuditRow(Base):
     __table_args__ = (
         Index("ix_audit_at", "at", "chain", "seq"),
         Index("ix_audit_who_at", "who", "at"),
+        Index("ix_audit_action_at", "action", "at", "chain", "seq"),
         Index("ix_audit_hash", "hash"),
     )
 

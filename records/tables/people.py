@@ -48,6 +48,7 @@ class Patient(Base):
     created: Mapped[datetime]
     __table_args__ = (
         Index("ix_patient_care_team_id_tag", "care_team_id", "tag"),
+        Index("ix_patient_care_team_id_id", "care_team_id", "id", "tag"),
         Index("ix_patient_next_due", "next_due"),
         Index("ix_patient_tag_id", "tag", "id"),
         Index("ix_patient_life_id", "life", "id"),
@@ -128,7 +129,10 @@ class PathwayVersion(Base):
 
 
 class EventRow(Base):
-    """The patient's event log. ``seq`` counts per patient; ``event_id`` makes a fact reported twice one fact."""
+    """The patient's event log. ``seq`` counts per patient; ``event_id`` makes a fact reported twice one fact.
+
+    ``told_by``: the key or account that told it; None where no one of ours did (a text, a provider, ourselves).
+    """
 
     __tablename__ = "event"
     patient_id: Mapped[str] = mapped_column(Id, ForeignKey("patient.id"), primary_key=True)
@@ -139,6 +143,7 @@ class EventRow(Base):
     learnt: Mapped[datetime]
     sealed: Mapped[bytes]
     step: Mapped[int | None]
+    told_by: Mapped[str | None] = mapped_column(Id)
     __table_args__ = (UniqueConstraint("patient_id", "event_id"), Index("ix_event_kind_at", "kind", "at"))
 
 

@@ -83,7 +83,7 @@ class VisitBooking(Base):
     key: Mapped[str] = mapped_column(Key, primary_key=True)
     care_team_id: Mapped[str] = mapped_column(Id, ForeignKey("care_team.id"))
     day: Mapped[date]
-    __table_args__ = (Index("ix_visit_booking_care_team_id_day", "care_team_id", "day"),)
+    __table_args__ = (Index("ix_visit_booking_care_team_id_day_patient_id", "care_team_id", "day", "patient_id"),)
 
 
 class WorkAhead(Base):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -31,12 +32,14 @@ from records.tables import (
     Patient,
 )
 from records.traffic import TrafficCounts
+from tests.kept import FilledOnce
 
 MONDAY = datetime(2025, 3, 31, 0, 0, tzinfo=UTC)  # eight in the morning in Shanghai
 TEAMS = {"north": "Asia/Shanghai", "south": "Asia/Shanghai", "far": "Asia/Kathmandu"}
 EACH_HOUR = {"north": 30, "south": 30, "far": 24}
 TRIED = {"handed": "taken", "failed": "refused"}
 OPEN = range(1, 5)  # hours, UTC, in which everybody is texted
+_numbers = count(1)  # of messages
 
 
 @dataclass
@@ -46,7 +49,6 @@ class Network:
     database: Database
     clock: Clock
     outside: str = ""
-    numbers: int = 0
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -63,12 +65,12 @@ class Network:
         rows, tries = [], []
         for team, many in teams.items():
             for n in range(many):
-                self.numbers += 1
+                number = next(_numbers)
                 planned = at + timedelta(hours=1) * n / many
                 rows.append(
                     {
                         "patient_id": team,
-                        "key": f"m{self.numbers}",
+                        "key": f"m{number}",
                         "kind": "message",
                         "status": status,
                         "planned": planned,
@@ -78,8 +80,8 @@ class Network:
                     }
                 )
                 if at >= MONDAY and status in ("handed", "failed"):
-                    taken = {"id": f"t{self.numbers}", "number": 1, "at": planned, "status": TRIED[status], "sealed": b""}
-                    tries.append({**taken, "patient_id": team, "key": f"m{self.numbers}", "channel": "twilio", "arrived": arrived})
+                    taken = {"id": f"t{number}", "number": 1, "at": planned, "status": TRIED[status], "sealed": b""}
+                    tries.append({**taken, "patient_id": team, "key": f"m{number}", "channel": "twilio", "arrived": arrived})
         async with self.database.begin() as session:
             await session.execute(insert(Delivery), rows)
             if tries:
@@ -108,8 +110,8 @@ class Network:
             return [(alert.kind, alert.about, alert.cause) for alert in await Alerts(session).open()]
 
 
-@pytest.fixture
-async def network(database: Database) -> Network:
+async def four_weeks(database: Database) -> None:
+    """A network, and its ordinary traffic up to the Monday."""
     async with database.begin() as session:
         session.add(Organisation(id="net", kind="network", network_id="net", name="Net", calendar="CN"))
         await session.flush()
@@ -123,7 +125,11 @@ async def network(database: Database) -> Network:
         if day.weekday() < 5:
             await network.day(day)
     await network.counted(MONDAY - timedelta(days=28), MONDAY)
-    return network
+
+
+@pytest.fixture
+async def network(filled_once: FilledOnce) -> Network:
+    return Network(await filled_once("four_weeks", four_weeks), Clock())
 
 
 async def test_an_ordinary_day_its_night_and_its_weekend_raise_nothing(network: Network) -> None:
@@ -242,6 +248,18 @@ async def test_hours_in_which_housekeeping_was_away_do_not_look_as_if_nothing_wa
     async with network.database.reading() as session:
         counted = await TrafficCounts(session).by_team([MONDAY + timedelta(hours=hour) for hour in OPEN], list(TEAMS))
     assert counted == {team: 4 * many for team, many in EACH_HOUR.items()}
+
+
+async def test_weeks_that_nobody_counted_are_counted_whole_once_somebody_does(network: Network) -> None:
+    """A driven clock leaps over them, or housekeeping was away; the overview tells of the texts of thirty days."""
+    days = [MONDAY + timedelta(days=day) for day in (0, 1, 8, 15)]
+    for day in days:
+        await network.day(day)
+    await network.look(MONDAY + timedelta(days=20))
+    async with network.database.reading() as session:
+        hours = [day + timedelta(hours=hour) for day in days for hour in OPEN]
+        counted = await TrafficCounts(session).by_team(hours, list(TEAMS))
+    assert counted == {team: 16 * many for team, many in EACH_HOUR.items()}
 
 
 async def test_what_has_become_ten_times_worse_is_told_anew(network: Network) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from activities.conversations import Conversations, TakenIn
 from activities.waking import NotWoken
 from pathways.engine.events import AnswerReceived, AnyEvent
 from records.clock import Clock
-from records.database import Database, migrate
+from records.database import Database
 from records.eventlog import EventLog
 from records.messages import Messages, Text
 from records.patients import NewPatient, Patients, Profile
@@ -75,9 +76,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = Database.open(f"sqlite+aiosqlite:///{tmp_path / 'cairn.db'}")
-    await migrate(database)
+async def house(fresh_sqlite: Path, tmp_path: Path) -> AsyncIterator[House]:
+    database = Database.open(f"sqlite+aiosqlite:///{shutil.copy(fresh_sqlite, tmp_path / 'cairn.db')}")
     vault, clock, waker = Vault(bytes(32)), Clock(), Woken()
     async with database.begin() as session:
         await clock.drive(session, NOW)

@@ -56,6 +56,8 @@ async def test_after_a_death_in_between_the_provider_is_asked_and_believed(insta
     assert installation.channel.sent == []
     attempt = await installation.attempt(message.key)
     assert (attempt.provider_id, attempt.number, attempt.status) == ("SM9", 1, "taken")
+    delivery = await installation.delivery(message.key)
+    assert (delivery.arrived, attempt.arrived, attempt.told) == ("delivered", "delivered", installation.now)
 
 
 async def test_what_was_certainly_not_taken_is_sent_as_a_new_attempt(installation: Installation, message: Handover) -> None:

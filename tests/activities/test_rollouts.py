@@ -23,7 +23,7 @@ from activities.rollouts import RolloutActivities
 from activities.steps import StepActivities
 from activities.waking import NotWoken
 from pathways.engine.events import Corrected, Died, VisitCompleted
-from pathways.language import library, load
+from pathways.language import Loaded, library, load
 from records.clock import Clock
 from records.database import Database
 from records.pathways import PublishedPathways, Retired
@@ -62,6 +62,7 @@ def _version(text: str) -> str:
     return pathway.version
 
 
+_loaded: dict[str, Loaded] = {}  # a version never changes
 OLD, NEW, OTHER, MORE = (_version(text) for text in (TEXT, SOONER, RENAMED, LOUDER))
 
 
@@ -89,7 +90,7 @@ class Town:
     asleep: bool = False
     vault: Vault = field(default_factory=lambda: Vault(bytes(range(32))))
     phone: OnePhone = field(default_factory=OnePhone)
-    plans: Plans = field(default_factory=Plans)
+    plans: Plans = field(default_factory=lambda: Plans(loaded=_loaded))
     people: list[str] = field(default_factory=list)
 
     @property

@@ -1,37 +1,63 @@
-"""What is wrong with a definition is said in the coordinator's own language, and never half of it."""
+"""What is wrong with a definition, or with a row of a list of people, is said in the reader's language, and never half of it."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from datetime import date
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pytest
 
 from api.checker import NOT_CHECKED, check
 from api.showing import findings
-from api.showing.findings import LONGEST, in_words
+from api.showing.findings import CHECKED, LONGEST, ROWS, in_words
 from api.showing.words import called, language_in
 from pathways.language import source
 from pathways.language.schema import schema
+from records.intake.people import Intake, Refused
+from records.intake.roster import read_roster
+from records.intake.units import MEASURES
 from tests.api.small import SMALL
 
 LANGUAGES = ("es", "zh-Hans", "zh-Hant")
 GAP = re.compile(r"\{\w+\}")
-LISTED = source.shipped(Path(findings.__file__).with_name("findings.yaml"))
+HERE = Path(findings.__file__)
+WRONG_ROWS = """id,name,sex,born,died,phone,carer_phone,sms_consent,language,时区,疾病,用药,bp,fpg,sbp,测量日期,眼底检查,心情
+A-1,,x,1950-01-01,,12,13,maybe,Klingon,Mars,lumbago,moss,a lot,7.2 spoons,400,2025-02-01,2031-01-01,good
+A-2,Li,,1950-01-01,soon,,,,,,,metformin:yesterday:30,,,120,,,
+A-3,Li,,01/02/1950,,,,,,,,,,,,,,
+A-4,Li,,2031-01-01,,,,,,,,,,,,,,
+A-5,Li,,,,,,,,,,,,,,,,
+1.2E+17,Li,,1950-01-01,,,,,,,,,,,,,,
+,Li,,1950-01-01,,,,,,,,,,,,,,
+A-6,Li,,1950-01-01,,,,,,,,,,,,,,,,,too many
+"""
 
 
-def sentences() -> Iterator[str]:
-    """Every text in the language's modules and the checker, its gaps as a mark; and what the schema calls things."""
-    modules = [one for one in resources.files("pathways.language").iterdir() if one.name.endswith(".py")]
-    for module in [*modules, resources.files("api").joinpath("checker.py")]:
+def modules(of: str) -> list[Traversable]:
+    """Where the sentences of a list are said."""
+    if of == CHECKED:
+        own = [one for one in resources.files("pathways.language").iterdir() if one.name.endswith(".py")]
+        return [*own, resources.files("api").joinpath("checker.py")]
+    read = [resources.files("records.intake").joinpath(f"{name}.py") for name in ("roster", "chart", "patient", "units")]
+    return [*read, resources.files("api").joinpath("rostering.py")]
+
+
+def sentences(of: str) -> Iterator[str]:
+    """Every text in those modules, its gaps as a mark; what the schema calls things, and the units' measures."""
+    for module in modules(of):
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 yield "".join(str(one.value) if isinstance(one, ast.Constant) else "\0" for one in node.values)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
+    if of == ROWS:
+        yield from (measure.replace("_", " ") for measure in MEASURES)
+        return
     waiting = [schema()]
     while waiting:
         one = waiting.pop()
@@ -40,20 +66,51 @@ def sentences() -> Iterator[str]:
         waiting += inner + [each for value in one.values() if isinstance(value, list) for each in value if isinstance(each, dict)]
 
 
-def test_each_sentence_of_the_list_is_one_that_the_checker_says_and_has_its_gaps_in_every_language() -> None:
-    known = [
-        re.compile(re.escape(one).replace("\0", ".+?"))
-        for one in sentences()
-        if one in LISTED or len(re.sub(r"\W", "", one.replace("\0", ""))) > 2
-    ]
-    for sentence, meant in LISTED.items():
-        alone = GAP.sub("x", sentence.removeprefix("{scenario}: "))
-        assert any(one.fullmatch(alone) for one in known), f"nothing says: {sentence}"
+def alone(sentence: str) -> str:
+    """Without what is put around it where it is told: whose scenario it is, how many there were of it."""
+    counted = re.fullmatch(r"\{count\} (.+): \{failure\}", sentence)
+    return GAP.sub("x", counted[1] if counted else sentence)
+
+
+@pytest.mark.parametrize("of", [CHECKED, ROWS])
+def test_each_sentence_of_a_list_is_one_that_is_said_and_has_its_gaps_in_every_language(of: str) -> None:
+    listed = source.shipped(HERE.with_name(f"{of}.yaml"))
+    texts = {one for one in sentences(of) if one in listed or len(re.sub(r"\W", "", one.replace("\0", ""))) > 2}
+    known = [re.compile(re.escape(one).replace("\0", ".+?")) for one in texts]
+    for sentence, meant in listed.items():
+        kept = re.compile(".+?".join(map(re.escape, GAP.split(sentence))), re.DOTALL)
+        said = any(one.fullmatch(alone(sentence)) for one in known) or any(kept.fullmatch(one) for one in texts)
+        assert said, f"nothing says: {sentence}"
         assert set(meant) == set(LANGUAGES), sentence
         for language, text in meant.items():
             gaps = set(GAP.findall(text))
             assert gaps <= set(GAP.findall(sentence)), f"{language}: {text}"
             assert set(GAP.findall(sentence)) - gaps <= {"{kind}"}, f"{language} loses a part: {text}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whatever_is_wrong_with_a_row_is_said_in_every_language(language: str) -> None:
+    found = list(read_roster(WRONG_ROWS, "roster", on=date(2026, 3, 1)))
+    refused = [(one.what, one.remedy) for one in found if isinstance(one, Refused)]
+    noted = [(note.what, note.remedy) for one in found if isinstance(one, Intake) for note in one.notes]
+    assert (len(refused), len(noted)) == (6, 19)
+    english = [said for pair in (*refused, *noted) for said in pair if in_words(said, language, ROWS) == said]
+    assert english == []
+
+
+def test_a_day_is_said_as_the_reader_writes_it_and_what_somebody_wrote_stays_as_they_wrote_it() -> None:
+    late = "column born: 2031-01-01 has not come yet"
+    assert in_words(late, "en", ROWS) == "column born: 1 Jan 2031 has not come yet"
+    assert in_words(late, "es", ROWS) == "columna born: el 1 ene 2031 no ha llegado todavía"
+    assert in_words(late, "zh-Hant", ROWS) == "born 欄：2031年1月1日 還沒有到"
+    assert in_words("column born: '2031-13-01' is not a day", "zh-Hans", ROWS) == "born 列：'2031-13-01' 不是日期"
+    otherwise = "moved: at home: due: follow_up expected 2026-03-03, found not at all"
+    assert in_words(otherwise, "en") == "moved: at home: due: follow_up expected 3 Mar 2026, found not at all"
+    assert in_words(otherwise, "zh-Hans") == "moved：at home：follow_up 的到期日预期 2026年3月3日，实际 不出现"
+    assert in_words("well: referral: none is open on 2026-03-03", "es") == (
+        "well: referral: no hay ninguna derivación abierta el 3 mar 2026"
+    )
+    assert in_words("write for example 2026-03-03", "es") == "escriba por ejemplo 2026-03-03", "what is to be typed stays so"
 
 
 @pytest.mark.parametrize(

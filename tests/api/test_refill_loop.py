@@ -182,7 +182,8 @@ async def test_a_substitute_is_proposed_by_the_pharmacy_decided_by_a_doctor_and_
     assert (odd.status_code, "felodipine" in odd.json()["errors"][0]["remedy"]) == (422, True)
     proposal = {"medicine": "Felodipine", "word": "5 mg once a day"}
     assert (await _post(network, id_, "propose-substitute", proposal)).status_code == 200
-    assert (await network.get(f"/refills/{id_}", "manager")).json()["proposed"] == "felodipine"
+    shown = (await network.get(f"/refills/{id_}", "doctor")).json()
+    assert (shown["proposed"], shown["proposal"]) == ("felodipine", "5 mg once a day")  # what the doctor decides on
     (task,) = (await network.get("/tasks", kind="approve_substitute")).json()["items"]
     assert task["by"] == "doctor"
     done = await network.post(f"/tasks/{patient}/complete", {"key": task["key"], "outcome": "done"}, "doctor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from activities.rollouts import RolloutActivities
 from pathways.language import library, load
 from records.pathways import PublishedPathways
-from records.tables import PathwayVersion
+from records.tables import PathwayVersion, Rollout
 from tests.api.conftest import START, WELL, Network
 from workflows.contract import RolledOn, RollOn
 
@@ -131,6 +132,45 @@ async def test_it_is_paused_resumed_stopped_and_taken_back_and_each_says_why(pub
         "rollout_paused",
         "rollout_started",
     ]
+
+
+async def test_whoever_reads_the_timeline_is_told_whose_rollout_moved_the_patient_and_who_took_it_back(published: Network) -> None:
+    patient = (await published.get("/patients")).json()["items"][0]["id"]
+    forth = (await _start(published))["id"]
+    await _roll(published, forth)
+    async with published.parts.database.begin() as session:
+        (await session.get_one(Rollout, forth)).started = datetime(2025, 3, 1, 22, tzinfo=UTC)
+    back = (await _ask(published, f"/rollouts/{forth}/rollback", {"why": "too many calls"})).json()["id"]
+    await _roll(published, back)
+    texts: dict[str, list[str]] = {}
+    for language in ("en", "es", "zh-Hans", "zh-Hant"):
+        lines = (await published.get(f"/patients/{patient}/timeline", language=language)).json()["items"]
+        moves = [line for line in lines if line["rollout"]]
+        assert [(line["code"], line["rollout"], line["because"]) for line in moves] == [
+            ("version_changed", forth, "as agreed"),
+            ("version_changed", back, "too many calls"),
+        ]
+        texts[language] = [line["text"] for line in moves]
+    happened = (await published.get(f"/patients/{patient}/why", day="2025-03-03")).json()["happened"]
+    assert texts["en"][1].replace("hyper", "Hyper", 1) in [line["text"] for line in happened]
+    assert texts == {
+        "en": [
+            "hypertension moved to another version: coordinator began a rollout on 1 Mar 2025",
+            "hypertension moved back to the version before: coordinator took the rollout of 1 Mar 2025 back on 3 Mar 2025",
+        ],
+        "es": [
+            "hipertensión pasó a otra versión: coordinator empezó un despliegue el 1 mar 2025",
+            "hipertensión volvió a la versión anterior: coordinator revirtió el 3 mar 2025 el despliegue del 1 mar 2025",
+        ],
+        "zh-Hans": [
+            "高血压更换版本：coordinator于2025年3月1日开始推行",
+            "高血压退回之前的版本：coordinator于2025年3月3日撤回了2025年3月1日的推行",
+        ],
+        "zh-Hant": [
+            "高血壓更換版本：coordinator於2025年3月1日開始推行",
+            "高血壓退回之前的版本：coordinator於2025年3月3日撤回了2025年3月1日的推行",
+        ],
+    }
 
 
 async def test_who_was_left_is_listed_to_their_own_team_and_decided_about_one_by_one(published: Network) -> None:

@@ -20,7 +20,7 @@ from pathways.language import source
 FAMILIES = {"life_{life}": get_args(Life), "referral_{stage}": get_args(ReferralStage), "refill_{stage}": get_args(Stage)}
 
 
-def _codes() -> set[str]:
+def codes_of_the_engine() -> set[str]:
     source = "\n".join(path.read_text() for path in Path(engine.__file__).parent.glob("*.py"))
     plain = re.findall(r'(?:because|put_down)\(\s*(?:turn,\s*)?"([a-z_]+)"', source) + re.findall(r'code="([a-z_]+)"', source)
     families = re.findall(r'because\(\s*f"([^"]+)"', source)
@@ -29,7 +29,7 @@ def _codes() -> set[str]:
 
 
 def test_every_reason_that_the_engine_gives_has_a_text_in_both_languages() -> None:
-    codes = _codes()
+    codes = codes_of_the_engine()
     assert len(codes) > 60
     missing = {code for code in codes if set(texts()["reasons"].get(code, {})) < {"en", "zh-Hans"}}
     assert not missing, f"add to api/showing/timeline.yaml: {', '.join(sorted(missing))}"

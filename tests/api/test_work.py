@@ -31,6 +31,14 @@ async def test_a_visit_without_readings_asks_for_them_by_name(network: Network) 
     assert (await network.get("/tasks", kind="complete_readings")).json()["items"] == []
 
 
+async def test_a_call_about_a_critical_value_from_home_does_not_say_that_all_was_well(network: Network) -> None:
+    patient = await network.enrol()
+    await network.post(f"/patients/{patient}/visits", {"readings": WELL})
+    await network.post("/sandbox/replies", {"from": "+8613812345678", "text": "192/112"}, "coordinator")
+    (task,) = (await network.get("/tasks", kind="urgent_call")).json()["items"]
+    assert task["why"] == "Call at once: critical value sent from home"
+
+
 async def _emergency(network: Network) -> tuple[str, str]:
     patient = await network.enrol()
     await network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY})

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Error, Page, async_pla
 
 AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 HOW = {
-    "chromium": "Chromium is not here: apt-get install chromium, or set CAIRN_CHROMIUM to its path",
+    "chromium": "Chromium is not here: apt-get install chromium-headless-shell (or chromium), or set CAIRN_CHROMIUM to its path",
     "axe": "axe-core is not here: npm ci --ignore-scripts --prefix tests/node",
 }
 PHONE = {"width": 390, "height": 844}
@@ -34,6 +34,9 @@ PLAIN = (
     "DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,NetworkTimeServiceQuerying,"
     "OptimizationHints,PaintHolding,PreconnectToSearch,ThirdPartyStoragePartitioning",
 )
+#: What axe-core judges by, and of it what is a matter of colour alone.
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+COLOURS = ("color-contrast", "link-in-text-block")
 #: What it says of every sign-out, now or a little later.
 HARMLESS = ("Clear-Site-Data", "Cleared data types")
 
@@ -41,9 +44,10 @@ expect.set_options(timeout=15_000)
 
 
 def chromium() -> str:
-    """Where Chromium is. Skips the test where it is not; fails it in CI."""
+    """Where Chromium is; rather the one that has no windows, a sixth cheaper. Skips the test where it is not; fails it in CI."""
     found = (
         os.environ.get("CAIRN_CHROMIUM")
+        or shutil.which("chromium-headless-shell")
         or shutil.which("chromium")
         or shutil.which("chromium-browser")
         or shutil.which("google-chrome")
@@ -146,11 +150,24 @@ async def accessible(page: Page, *, leave: tuple[str, ...] = ()) -> None:
 
     A page that draws itself anew meanwhile is looked at as it is then.
     """
+    await judged(page, TAGS, leave)
+
+
+async def legible_in_both(page: Page) -> None:
+    """``accessible``, and in the dark all that is a matter of colour besides: nothing else differs between the themes."""
+    await accessible(page)
+    await page.emulate_media(color_scheme="dark")
+    await judged(page, COLOURS)
+    await page.emulate_media(color_scheme="light")
+
+
+async def judged(page: Page, only: tuple[str, ...], leave: tuple[str, ...] = ()) -> None:
+    """Nothing on the page breaks what ``only`` names: axe-core's tags or rules, but ``leave``."""
     if not AXE.exists():
         missing("axe")
     for again in (True, True, False):
         try:
-            found = await _broken(page, leave)
+            found = await _broken(page, only, leave)
         except Error as moved:
             if not again or "context was destroyed" not in str(moved):
                 raise
@@ -160,19 +177,18 @@ async def accessible(page: Page, *, leave: tuple[str, ...] = ()) -> None:
     assert found == [], f"{page.url}: " + "\n".join(found)
 
 
-async def _broken(page: Page, leave: tuple[str, ...]) -> list[str]:
+async def _broken(page: Page, only: tuple[str, ...], leave: tuple[str, ...]) -> list[str]:
     if not await page.evaluate("'axe' in window"):  # half a megabyte, once a page
         await page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[str] = await page.evaluate(
-        """async (leave) => {
+        """async ([only, leave]) => {
             const rules = Object.fromEntries(leave.map((rule) => [rule, {enabled: false}]));
-            const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-            const {violations} = await window.axe.run(document, {runOnly: tags, rules, resultTypes: ["violations"]});
+            const {violations} = await window.axe.run(document, {runOnly: only, rules, resultTypes: ["violations"]});
             const told = (node) => node.html.slice(0, 160) + " " + (node.any[0]?.message ?? "");
             const where = (one) => one.nodes.slice(0, 3).map(told).join(" | ");
             return violations.map((one) => `${one.id}: ${one.help}: ${where(one)}`);
         }""",
-        list(leave),
+        [list(only), list(leave)],
     )
     return found
 

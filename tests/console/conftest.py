@@ -26,6 +26,8 @@ from tests.kept import KeptEngine
 __all__ = ["fresh_network"]
 
 HERE = Path(__file__).parent
+#: What the pages are kept in: on CI the database that refuses more, else the one that needs no server to be started.
+PAGES_ON = os.environ.get("CAIRN_PAGES_ON") or ("postgresql" if os.environ.get("CI") else "sqlite")
 _numbers = count(1)
 
 
@@ -46,8 +48,8 @@ async def chromium_of_all() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def postgres_network(request: pytest.FixtureRequest) -> Postgres | None:
-    """PostgreSQL with a database ``network`` to copy; None unless CAIRN_PAGES_ON says postgresql, or where there is none."""
-    if os.environ.get("CAIRN_PAGES_ON") != "postgresql":
+    """PostgreSQL with a database ``network`` to copy; None where pages are kept in SQLite, or where there is none."""
+    if PAGES_ON != "postgresql":
         return None
     try:
         server: Postgres = request.getfixturevalue("fresh_postgres")
@@ -61,7 +63,7 @@ def postgres_network(request: pytest.FixtureRequest) -> Postgres | None:
 async def network(
     postgres_network: Postgres | None, kept_engines: Mapping[str, KeptEngine], fresh_network: Path, tmp_path: Path
 ) -> AsyncIterator[Network]:
-    """The network over SQLite; with CAIRN_PAGES_ON=postgresql over PostgreSQL, which refuses more."""
+    """The network over PAGES_ON."""
     if postgres_network is None:
         async with network_like(fresh_network, tmp_path) as network:
             yield network

@@ -110,7 +110,7 @@ def phone(n: int) -> str:
     return f"+861391234{n:04}"
 
 
-async def tabs_to(page: Page, target: Locator, *, most: int = 80) -> None:
+async def tabs_to(page: Page, target: Locator, *, most: int = 200) -> None:
     """Tab until ``target`` has the focus, as somebody without a mouse does."""
     await expect(target).to_be_visible()
     for _ in range(most):
@@ -118,6 +118,18 @@ async def tabs_to(page: Page, target: Locator, *, most: int = 80) -> None:
             return
         await page.keyboard.press("Tab")
     raise AssertionError(f"{target} is not reached with {most} times Tab at {page.url}")
+
+
+async def presses(page: Page, target: Locator, *, key: str = "Enter") -> None:
+    """Goes to ``target`` by Tab and presses it: a link, a button, what opens; with Space, what is ticked."""
+    await tabs_to(page, target)
+    await page.keyboard.press(key)
+
+
+async def types(page: Page, target: Locator, text: str) -> None:
+    """Goes to ``target`` by Tab and writes."""
+    await tabs_to(page, target)
+    await page.keyboard.type(text)
 
 
 @asynccontextmanager

@@ -4,10 +4,14 @@ beyond their own place."""
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import expect
 
+from api.console.pages.admin.actions import ACTIONS
+from api.rights import RIGHTS
+from records.audit import WITNESS
 from tests.api.conftest import EMERGENCY, Network
 from tests.api.test_keys_and_accounts import sign_in
 from tests.api.test_network_places import a_key
@@ -74,18 +78,14 @@ async def test_an_administrator_adds_a_person_who_signs_in_and_is_closed_out_aga
     assert (await sign_in(network, "li.na", other)).status_code == 201
 
 
-async def test_every_page_of_administration_can_be_read_by_everybody_on_anything(network: Network, browser: Browsing) -> None:
+async def test_every_page_of_administration_can_be_read_by_everybody(network: Network, browser: Browsing) -> None:
     await network.post("/closures", {"place": "centre-1", "first": "2025-03-10", "last": "2025-03-12"}, "administrator")
     await network.post("/holidays/CN", {"country": "CN", "years": [2025]}, "administrator")
     page = await browser.person("administrator")
-    phone = await browser.person("administrator", viewport=PHONE, language="zh-Hans", theme="dark")
     for path in PAGES:
         await page.goto(f"/admin{path}")
         await accessible(page)
         await seen(page, f"admin-{re.sub(r'[^a-z]+', '-', path).strip('-') or 'health'}")
-        await phone.goto(f"/admin{path}")
-        await fits(phone)
-    await seen(phone, "admin-phone-zh")
 
 
 async def test_an_auditor_finds_who_opened_a_record_and_that_the_log_holds(network: Network, browser: Browsing) -> None:
@@ -93,14 +93,63 @@ async def test_an_auditor_finds_who_opened_a_record_and_that_the_log_holds(netwo
     await network.get(f"/patients/{patient}", "doctor")
     page = await browser.person("auditor")
     await expect(page).to_have_url(f"{browser.url}/admin/audit")
-    await page.get_by_label("Patient's id").fill(patient)
+    await page.get_by_label("Patient's name or record number").fill(patient)
     await page.get_by_role("button", name="Find").click()
-    await expect(page.get_by_role("cell", name="patients.enrol")).to_be_visible()
+    await expect(page.get_by_role("cell", name="enrolled somebody patients.enrol")).to_be_visible()
     await accessible(page)
     await seen(page, "admin-audit")
     await page.get_by_role("button", name="Verify").click()
     await expect(page.get_by_text("The log holds")).to_be_visible()
     await fits(page)
+
+
+async def test_an_auditor_asks_by_name_by_record_number_and_by_what_was_done(network: Network, browser: Browsing) -> None:
+    first = await network.enrol(name="Li Ming", identifier="B-2", phone="+8613812345679")
+    second = await network.enrol(name="Li Mingyue", identifier="C-3", phone="+8613812345670")
+    await network.get(f"/patients/{first}", "doctor")
+    made = {"login": "li.na", "name": "李娜", "role": "doctor", "place": "team-1", "password": "a few words that nobody guesses"}
+    assert (await network.post("/accounts", made, "administrator")).status_code == 201
+    page = await browser.person("auditor", language="zh-Hans")
+    patient, who = page.get_by_label("患者姓名或档案号"), page.get_by_label("操作者")
+    entries = page.locator("tbody tr")
+
+    async def finds(**filled: str) -> None:
+        await page.goto(f"/admin/audit?{urlencode(filled)}")
+
+    await patient.fill("li ming")
+    await page.get_by_role("button", name="查找").click()
+    await expect(page.get_by_role("heading", name="指的是谁的档案？")).to_be_visible()
+    await accessible(page)
+    await seen(page, "admin-audit-choice")
+    await page.get_by_role("link", name="Li Mingyue").click()
+    await expect(patient).to_have_value(second)
+    await expect(entries).not_to_have_count(0)
+    await finds(patient="B-2", who="doctor")
+    await expect(entries).to_have_count(1)
+    await expect(entries).to_contain_text("查看患者")
+    await expect(who).to_have_value("doctor")
+    await finds(patient="B-2", action="patients.enrol")
+    await expect(entries.first).to_contain_text("登记患者")
+    await expect(entries.filter(has_text="查看患者")).to_have_count(0)
+    await page.get_by_label("操作", exact=True).select_option("更改患者档案")
+    await page.get_by_role("button", name="查找").click()
+    await expect(page.get_by_text("请核对姓名或编号和日期")).to_be_visible()
+    await finds(who="李娜")
+    await expect(page.locator("datalist option[value='李娜']")).to_have_count(1)
+    await finds(who="key-manager")
+    await expect(entries.first).to_contain_text("manager")
+    await finds(who="o")
+    await expect(page.get_by_role("heading", name="指的是谁？")).to_be_visible()
+    await finds(patient="Nobody Knows")
+    await expect(page.get_by_text("请核对姓名或编号和日期")).to_be_visible()
+    phone = await browser.person("auditor", viewport=PHONE, language="es", theme="dark")
+    await phone.goto("/admin/audit?patient=li")
+    await fits(phone)
+    await accessible(phone)
+
+
+def test_every_right_is_told_as_a_deed() -> None:
+    assert set(ACTIONS) == {*RIGHTS, WITNESS}
 
 
 async def test_a_place_and_its_team_are_made_changed_and_only_an_empty_one_is_deleted(network: Network) -> None:

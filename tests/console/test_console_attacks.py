@@ -1,159 +1,143 @@
-"""What a patient, a clinic, a pharmacy or a coordinator writes is shown as they wrote it, on every page that anybody may open."""
+"""What a patient, a clinic, a pharmacy or a coordinator writes is shown as they wrote it, on every page that anybody may open.
+
+Nothing here lists what is tried: forms are found by walking, fields of the API in its own description.
+``excused`` lists what is left out, with the reason.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin, urlsplit
+import html
+from collections.abc import Iterable
 
 import httpx
+import pytest
 from playwright.async_api import expect
 
-from activities.channels.port import InboundSms
-from pathways.shipped import LIBRARY
-from records.figures import TeamFigures, keep
-from records.tables import CareTeam, Organisation
-from tests.api.conftest import EMERGENCY, KEYS, Network
+from tests.api.conftest import Network
 from tests.console.browsing import Browsing
+from tests.console.excused import FORMS, NOT_SHOWN, TAKES_NONE
+from tests.console.filling import NOT_SENT, Filling
+from tests.console.hostile_api import Api
+from tests.console.hostile_network import Hostile
+from tests.console.probes import Probes
+from tests.console.walking import READERS, SOMEBODY, Found, everybody_is_there
 
-PROBE = "<xss-probe id=x><img src=x onerror=\"document.title='ran'\"></xss-probe>'\"><script>document.title='ran'</script>"
-TEMPLATE = "{{ 'car' ~ 'ried' ~ 'out' }}${'car'+'ried'+'out'}{% raise %}<%= 'car'+'ried'+'out' %>"
-RAN = "carriedout"  # what the template would come to: letters that no id and no token of ours can hold by chance
-MOST = 90  # pages of one reader
-OF_A_SHAPE = 2  # pages of one kind that one reader opens
-#: One of each role; two teams, hospitals or pharmacies see the same pages.
-READERS = ("administrator", "coordinator", "manager", "doctor", "hospital-1", "pharmacy-1")
-READERS += ("gateway", "approver", "supervisor", "auditor")
-#: Addresses that end a session or change how everything is read: a link there is not followed.
-NOT_FOLLOWED = ("/sign-out", "/reading", "/static/", "/openapi.json", "/auth/", "/docs")
-
-
-class Page(HTMLParser):
-    """The links of a page, its elements that a probe would make, and attributes that run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.wrong: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if tag == "a" and name == "href" and value:
-                self.links.append(value)
-            if (
-                name.startswith("on")
-                or name == "style"
-                or (name in ("href", "src", "action") and (value or "").startswith("javascript:"))
-            ):
-                self.wrong.append(f"<{tag} {name}={value!r}>")
-        if tag in ("xss-probe", "img", "iframe", "object", "embed", "base"):
-            self.wrong.append(f"<{tag}>")
-        if tag == "script" and not dict(attrs).get("src") and dict(attrs).get("type") != "application/json":
-            self.wrong.append("<script> within the page")
+#: What a probe would have left: what its script sets, and elements that it names.
+RAN = """() => [...document.querySelectorAll("i[id^=x0], img[src=x]")].map((one) => one.outerHTML)
+    .concat(typeof ran === "undefined" ? [] : ["it ran"])"""
 
 
-async def write_everywhere(network: Network) -> str:
-    """Every field that somebody outside or inside can fill holds a probe; the id of a patient to whom much of it happened."""
-    hostile = PROBE + TEMPLATE
-    patient = await network.enrol(name=hostile[:180], carer_phone="+8613812345699")
-    emergency = await network.post(f"/patients/{patient}/visits", {"readings": EMERGENCY})
-    assert emergency.status_code in (200, 201), emergency.text
-    for task in (await network.get("/tasks")).json()["items"]:
-        later = {"key": task["key"], "until": "2025-03-05", "reason": "other", "note": hostile[:500]}
-        done = {"key": task["key"], "outcome": "approved"}
-        if task["kind"] == "confirm_referral":
-            assert (await network.post(f"/tasks/{patient}/complete", done, "doctor")).status_code == 200
-        else:
-            assert (await network.post(f"/tasks/{patient}/postpone", later)).status_code == 200
-    for referral in (await network.get("/referrals", "hospital-1")).json()["items"]:
-        at = f"/referrals/{referral['id']}"
-        await network.post(f"{at}/receive", {}, "hospital-1")
-        await network.post(f"{at}/ask-more", {"question": hostile}, "hospital-1")
-        await network.post(f"{at}/reply", {"text": hostile}, "manager")
-    await network.parts.inbox.take(InboundSms("provider-1", "+8613812345678", "12345", hostile))
-    text = (LIBRARY / "hypertension.yaml").read_text("utf-8")
-    for plain in ("en: Hypertension", "en: systolic pressure"):
-        text = text.replace(plain, f"en: {json.dumps(hostile)}")
-    signed = {"Authorization": "Bearer coordinator", "Content-Type": "application/yaml"}
-    made = await network.http.post("/api/v1/pathways/hypertension/drafts", params={"why": hostile}, content=text, headers=signed)
-    assert made.status_code == 201, made.text
-    async with network.parts.database.begin() as session:
-        (await session.get_one(CareTeam, "team-1")).name = hostile[:100]
-        (await session.get_one(Organisation, "hospital-1")).name = hostile[:100]
-    await network.http.put(
-        "/api/v1/holidays/CN/2025-03-05", json={"name": hostile[:100]}, headers={"Authorization": "Bearer coordinator"}
-    )
-    async with network.parts.database.begin() as session:
-        moment = await network.parts.clock.now(session)
-        await keep(session, await TeamFigures(session, moment).make(), now=moment)
-    return patient
-
-
-async def walk(network: Network, key: str) -> tuple[set[str], list[str]]:
-    """Every page that can be reached by links, breadth first: their addresses, and what is wrong with them."""
-    network.http.cookies.clear()
-    answer = await network.http.get("/", params={"key": key}, follow_redirects=True)
-    waiting, seen, wrong = [str(answer.url)], set[str](), list[str]()
-    shapes: dict[str, int] = {}
-    while waiting and len(seen) < MOST:
-        url = waiting.pop(0)
-        path = urlsplit(url).path
-        shape = re.sub(r"/[0-9a-f]{8,}[^/]*", "/*", path)
-        if url in seen or shapes.get(shape, 0) >= OF_A_SHAPE or path.startswith(NOT_FOLLOWED):
-            continue
-        seen.add(url)
-        shapes[shape] = shapes.get(shape, 0) + 1
-        answer = await network.http.get(url, follow_redirects=True)
-        where = f"{key} at {url}"
-        if answer.status_code != 200:
-            wrong.append(f"{where}: {answer.status_code}")
-            continue
-        if not answer.headers["content-type"].startswith("text/html"):
-            continue
-        wrong += said_wrong(answer, where)
-        page = Page()
-        page.feed(answer.text)
-        wrong += [f"{where}: {one}" for one in page.wrong]
-        for link in page.links:
-            there = urldefrag(urljoin(url, link))[0]
-            if urlsplit(there).netloc == urlsplit(url).netloc:
-                waiting.append(there)
-    return seen, wrong
-
-
-def said_wrong(answer: httpx.Response, where: str) -> list[str]:
-    """What the answer itself lets in."""
-    policy = answer.headers.get("content-security-policy", "")
-    wrong = [] if "default-src 'none'" in policy and "unsafe" not in policy else [f"{where}: policy {policy!r}"]
-    if RAN in answer.text:
-        wrong.append(f"{where}: a template was carried out")
-    return wrong
-
-
-async def test_no_page_runs_what_somebody_wrote_and_no_link_leads_nowhere(network: Network) -> None:
-    patient = await write_everywhere(network)
-    found: dict[str, set[str]] = {}
-    wrong: list[str] = []
-    assert {KEYS[key][0] for key in READERS} == {role for role, _ in KEYS.values()}
+@pytest.mark.timeout(240)
+async def test_whatever_is_written_into_any_field_is_shown_as_it_was_written_and_runs_nowhere(network: Network) -> None:
+    assert everybody_is_there()
+    hostile = Hostile(network)
+    await hostile.begin()
+    probes = hostile.probes
+    before, after = Found(probes), Found(probes)
+    for key in (*READERS, SOMEBODY):
+        await before.walk(network, key, also=hostile.pages_of(key))
+    filling = Filling(network, probes)
+    await filling.fill_all(before)
     for key in READERS:
-        pages, faults = await walk(network, key)
-        found[key] = pages
-        wrong += faults
-    assert wrong == []
-    assert any(patient in page for page in found["manager"])
-    assert len(found["coordinator"]) > 10
+        await after.walk(network, key, also=hostile.pages_of(key, everybody=True))
+    assert probes.wrong == [], "\n".join(probes.wrong)
+    assert (nowhere := before.broken + after.broken) == [], "a link leads nowhere: " + "\n".join(nowhere)
+    assert (silent := left_out_of(filling, before)) == [], "\n".join(silent)
+    assert (silent := left_out_of_the_api(hostile.api)) == [], "\n".join(silent)
+    written = (
+        (filling.taken & filling.typed) | hostile.api.taken | {one for one in probes.fields if one.startswith(("SMS", "pathway "))}
+    )
+    unseen = [one for one in sorted(written - probes.shown) if not excused(one, NOT_SHOWN)]
+    assert unseen == [], "nobody ever sees: " + "\n".join(unseen)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<p>{}</p>",
+        '<input value="{}">',
+        "<input value='{}'>",
+        "<a href={}>x</a>",
+        "<textarea>{}</textarea>",
+        "<script>x = '{}'</script>",
+    ],
+)
+def test_a_probe_that_gets_through_is_noticed_wherever_it_stands(around: str) -> None:
+    for written, faults in ((lambda probe: probe, True), (html.escape, around.startswith(("<script", "<a")))):
+        probes = Probes()
+        head = {"content-type": "text/html", "content-security-policy": "default-src 'none'", "x-content-type-options": "nosniff"}
+        probes.judge(httpx.Response(200, headers=head, text=around.format(written(probes.of("name", 40)))), "here")
+        assert probes.shown == {"name"}
+        assert bool(probes.wrong) is faults, probes.wrong
+    probes.judge(httpx.Response(200, headers=head, text="x0000z 829921"), "here")
+    assert "here: a template was carried out" in probes.wrong
 
 
 async def test_no_script_of_ours_makes_markup_of_what_somebody_wrote(network: Network, browser: Browsing) -> None:
-    patient = await write_everywhere(network)
-    coordinator = await browser.person("coordinator")
-    addresses = [f"/patients/{patient}", "/patients", "/today"]
+    hostile = Hostile(network)
+    await hostile.begin()
+    person = f"/patients/{hostile.people['days']}"
     drafts = (await network.get("/pathways/hypertension/drafts", "coordinator")).json()["items"]
-    addresses += [f"/pathways/hypertension/drafts/{one['id']}" for one in drafts[:1]]
-    for address in addresses:
-        await coordinator.goto(address)
-        await coordinator.mouse.wheel(0, 20_000)
-        await expect(coordinator.locator(".htmx-request")).to_have_count(0)
-        assert await coordinator.locator("xss-probe").count() == 0, address
-        assert await coordinator.title() != "ran", address
+    draft = f"/pathways/hypertension/drafts/{drafts[0]['id']}"
+    tabs = ("calendar", "map", "tables", "messages", "scenarios")
+    opened = {
+        "manager": [
+            "/today",
+            "/today?show=answers",
+            person,
+            f"{person}/timeline",
+            f"{person}/visit",
+            f"{person}/call",
+            "/patients",
+        ],
+        "coordinator": [
+            *(f"{draft}?show={tab}" for tab in tabs),
+            f"/pathways/hypertension/compare?to={drafts[0]['id']}",
+            "/pathways/hypertension?show=history",
+            "/pathways/hypertension/rollouts",
+            f"{draft}/publish",
+            "/admin/stock",
+        ],
+        "hospital-1": ["/inbox", *hostile.pages_of("hospital-1")[:3]],
+        "pharmacy-1": ["/inbox", *hostile.pages_of("pharmacy-1")[:2]],
+        "administrator": ["/phones", "/admin/people", "/admin/places", "/admin/keys", "/admin/connections"],
+        "auditor": ["/admin/audit"],
+    }
+    for key, addresses in opened.items():
+        page, shown = await browser.person(key), 0
+        for address in addresses:
+            await page.goto(address)
+            await page.mouse.wheel(0, 20_000)
+            await expect(page.locator(".htmx-request")).to_have_count(0)
+            assert await page.evaluate(RAN) == [], f"{key} at {address}"
+            shown += "<i id=x0" in await page.locator("body").inner_text()
+        assert shown, f"{key} has seen no probe"
+        if key == "manager":
+            await page.goto("/today?show=team")
+            await page.locator("[data-dialog]").first.click()
+            await expect(page.locator("dialog[open]")).to_be_visible()
+            assert await page.evaluate(RAN) == []
+
+
+def left_out_of(filling: Filling, found: Found) -> list[str]:
+    """Forms that were found and not sent, and those that text is typed into and that never took a probe."""
+    forms = [one for one in found.forms if not one.split()[1].startswith(tuple(NOT_SENT)) and not one.startswith(tuple(FORMS))]
+    silent = [one for one in forms if not filling.tried.get(one)]
+    for one in forms:
+        typed = {name for name in filling.typed if name.startswith(f"{one} ")}
+        if one.startswith("post") and typed and not typed & filling.taken:
+            silent.append(f"{one} took nothing")
+    return silent
+
+
+def left_out_of_the_api(api: Api) -> list[str]:
+    """Texts of the description that were not tried, or that took no probe."""
+    document = api.described()
+    all_of_it = {f"{method} {path}" for method, path in document}
+    silent = sorted(all_of_it - api.calls)
+    return silent + [one for one in sorted(api.refused - api.taken) if not excused(one, TAKES_NONE)]
+
+
+def excused(field: str, reasons: Iterable[str]) -> bool:
+    """Whether a reason is given for the field, by its name alone or with what it belongs to."""
+    return any(field == one or field.endswith(f" {one}") or field.startswith(f"{one} ") for one in reasons)

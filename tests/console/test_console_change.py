@@ -13,7 +13,7 @@ from activities.rollouts import RolloutActivities
 from pathways.language import library
 from records.tables import ForecastRow
 from tests.api.conftest import START, WELL, Network
-from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
+from tests.console.browsing import PHONE, Browsing, accessible, fits, legible_in_both, seen
 from workflows.contract import RollOn
 
 SHIPPED = library()["hypertension"].document
@@ -76,7 +76,7 @@ async def test_a_change_from_the_first_look_to_taking_it_back(browser: Browsing,
     await expect(page.locator("del.cmp-line").first).to_contain_text("90 days")
     await expect(page.locator("ins.cmp-line").first).to_contain_text("45 days")
     assert await page.locator("details.cmp-same").count() > 0
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "change-compare")
 
     # What it would do: asked for, made, read.
@@ -95,13 +95,13 @@ async def test_a_change_from_the_first_look_to_taking_it_back(browser: Browsing,
     await expect(moved).to_contain_text("Nobody.")
     await moved.get_by_role("link", name="Next contact sooner").click()
     await page.evaluate("window.scrollTo(0, 0)")
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "change-forecast")
 
     # Its own scenarios do not hold: it is written otherwise, and then nothing stands in the way but a second person.
     await page.goto(f"{AT}/drafts/{draft_id}/publish")
     await expect(page.get_by_text("a controlled patient stays on quarterly visits")).to_be_visible()
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "change-publish-wrong")
     await edit(network, draft_id, MENDED)
     await page.reload()
@@ -116,7 +116,7 @@ async def test_a_change_from_the_first_look_to_taking_it_back(browser: Browsing,
     second = await browser.person("approver")
     await second.goto(f"{AT}/drafts/{draft_id}/publish")
     await expect(second.get_by_text("4 changes in words of care")).to_be_visible()
-    await accessible(second)
+    await legible_in_both(second)
     await seen(second, "change-approve")
     await second.get_by_label("What is to be written otherwise").fill("Say why to the teams.")
     await press(second, "Send back")
@@ -128,6 +128,8 @@ async def test_a_change_from_the_first_look_to_taking_it_back(browser: Browsing,
     await second.reload()
     await press(second, "Approve")
     await expect(second.locator(".notice")).to_contain_text("Approved")
+    await expect(second.get_by_text("Two people answer for this text: coordinator wrote it, approver approved it.")).to_be_visible()
+    await expect(second.get_by_role("button", name="Publish")).to_be_visible()
     await page.reload()
     await press(page, "Publish")
     await expect(page.get_by_text("3 enrolled patients are on other versions")).to_be_visible()
@@ -203,6 +205,14 @@ async def test_a_change_from_the_first_look_to_taking_it_back(browser: Browsing,
     await expect(page.get_by_text("done", exact=True)).to_be_visible()
     await expect(page.locator(".versions")).to_contain_text("3")
     await seen(page, "change-back")
+    back = page.url
+    await page.goto(f"/patients/{sorted(ids)[0]}/timeline")  # the first of the list, who was moved
+    moved = page.locator(".p-line").filter(has_text="Hypertension moved back to the version before: coordinator took")
+    await moved.locator("summary").click()
+    await expect(moved).to_contain_text("too many calls")
+    await accessible(page)
+    await moved.get_by_role("link", name="What became of it").click()
+    await expect(page).to_have_url(back)
     for one in ids:
         assert (await network.post(f"/patients/{one}/visits", {"readings": WELL})).status_code in (200, 201)
 

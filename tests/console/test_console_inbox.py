@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from playwright.async_api import Page, expect
+from sqlalchemy import inspect as sa_inspect
+from sqlalchemy import select
 
 from api.console.pages.inbox.listing import ON_A_PAGE
+from records.patient_list import PatientList
+from records.tables import ReferralRow
 from tests.api.conftest import EMERGENCY, WELL, Network
-from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
+from tests.console.browsing import PHONE, Browsing, accessible, fits, legible_in_both, seen
 
 NASTY = "<img src=x onerror=alert(1)>{{ 7 * 7 }}"
 
@@ -25,6 +30,89 @@ async def asked(network: Network, name: str, identifier: str, phone: str, *, eme
         await network.post(f"/tasks/{patient}/complete", {"key": task["key"], "outcome": "approved"}, "doctor")
     (row,) = (await network.get("/referrals", "hospital-1", patient=patient)).json()["items"]
     return str(row["id"])
+
+
+async def test_a_hospital_reads_why_the_patient_comes_in_words(network: Network) -> None:
+    patient = await network.enrol()
+    for day in ("04", "18"):  # not controlled twice running
+        await network.move_to(f"2025-03-{day}T01:00:00Z")
+        told = await network.post(f"/patients/{patient}/visits", {"readings": {**WELL, "sbp": 154}})
+        assert told.status_code in (200, 201), told.text
+    (row,) = (await network.get("/referrals", "hospital-1", patient=patient)).json()["items"]
+    await network.http.get("/?key=hospital-1")
+    page = (await network.http.get(f"/inbox/referrals/{row['id']}")).text
+    for written in ("mmHg", "not controlled the time before"):
+        assert written in page, written
+    assert "previous." not in page
+
+
+async def test_a_place_finds_a_request_again_by_name_or_number_and_never_what_another_place_was_asked(
+    browser: Browsing, network: Network
+) -> None:
+    mine = await asked(network, NASTY, "B-2", "+8613812345679")
+    done = await asked(network, "Zhang Weiming", "C-3", "+8613812345670")
+    answer = await network.post(f"/referrals/{done}/complete", {"report": "seen"}, "hospital-1")
+    assert answer.status_code == 200, answer.text
+    page = await browser.person("hospital-1")
+    await expect(page.locator("li.request")).to_have_count(1)
+    await page.get_by_label("Patient's name, or number of the request").fill("weim zhang")
+    await page.keyboard.press("Enter")
+    found = page.locator("li.request")
+    await expect(found).to_have_count(1)
+    await expect(found).to_contain_text("Zhang Weiming")
+    await expect(page.get_by_role("searchbox")).to_have_value("weim zhang")
+    await accessible(page)
+    await seen(page, "inbox-found")
+    await found.get_by_role("link").click()
+    await expect(page.locator(".head")).to_contain_text(f"Request {done[:8]}")
+
+    await page.goto(f"/inbox/find?for={mine[:8].upper()}")
+    await expect(found).to_contain_text(NASTY)
+    await page.get_by_label("Patient's name, or number of the request").fill("Weiming 张")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.get_by_text("Nothing was found.")).to_be_visible()
+    await accessible(page)
+    await page.get_by_role("link", name="The whole inbox").click()
+    await expect(page).to_have_url(f"{browser.url}/inbox")
+    await page.goto("/inbox/find?for=%20")
+    await expect(page).to_have_url(f"{browser.url}/inbox")
+
+    for key in ("hospital-2", "pharmacy-1"):  # another hospital, and one that was asked nothing
+        other = {"Cookie": f"cairn_key={key}"}
+        for sought in ("Zhang", done[:8], done):
+            answer = await network.http.get("/inbox/find", params={"for": sought}, headers=other)
+            assert (answer.status_code, "Zhang Weiming" in answer.text) == (200, False)
+            foreign = await network.http.get("/inbox/find", params={"for": sought, "place": "hospital-1"}, headers=other)
+            assert foreign.status_code == 404
+    entries = (await network.get("/audit", "auditor", who="key-hospital-1")).json()["items"]
+    assert any(one["action"] == "inbox.read" and one["patients"] for one in entries), "whose record is shown stands in the log"
+    assert "weim" not in str(entries)
+    phone = await browser.person("coordinator", viewport=PHONE, language="zh-Hant", theme="dark")
+    await phone.goto("/inbox/find?for=zhang&place=hospital-1")
+    await expect(phone.locator("li.request")).to_have_count(1)
+    await fits(phone)
+    await accessible(phone)
+
+
+async def test_what_is_found_goes_on_behind_the_end_of_the_page(network: Network) -> None:
+    first = await asked(network, "Li", "B-2", "+8613812345679")
+    async with network.parts.database.begin() as session:
+        row = (await session.scalars(select(ReferralRow).where(ReferralRow.id == first))).one()
+        person = (await PatientList(session, network.parts.vault).vaults([row.patient_id]))[row.patient_id]
+        body = person.open(f"referral/{row.key}", row.sealed)
+        copied = {column.key: getattr(row, column.key) for column in sa_inspect(ReferralRow).columns}
+        for n in range(ON_A_PAGE):
+            own = {"id": f"{n:032x}", "key": f"copy/{n}", "asked": row.asked - timedelta(days=n + 1)}
+            session.add(ReferralRow(**copied | own | {"sealed": person.seal(f"referral/copy/{n}", body)}))
+    mine = {"Cookie": "cairn_key=hospital-1"}
+    page = (await network.http.get("/inbox/find?for=li", headers=mine)).text
+    assert page.count('<li class="request') == ON_A_PAGE
+    onward = re.search(r'hx-get="(/inbox/find[^"]*)"', page)
+    assert onward is not None
+    rest = (await network.http.get(onward[1].replace("&amp;", "&"), headers={**mine, "HX-Request": "true"})).text
+    assert (rest.count('<li class="request'), "<html" in rest) == (1, False)
+    odd = await network.http.get("/inbox/find?for=li&after=x", headers=mine)
+    assert (odd.status_code, "That was all." in odd.text) == (200, True)
 
 
 async def test_a_hospitals_day_from_the_list_to_the_report(browser: Browsing, network: Network) -> None:
@@ -46,7 +134,7 @@ async def test_a_hospitals_day_from_the_list_to_the_report(browser: Browsing, ne
     await expect(page.get_by_role("heading", level=1)).to_contain_text(NASTY)
     await expect(page.locator(".rq-figures")).to_contain_text("192")
     await expect(page.locator("main")).to_contain_text("Not kept here: ask the patient.")
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "inbox-referral")
     await page.get_by_role("button", name="Accept").click()
     await expect(page.get_by_role("status")).to_contain_text("texted where to go")

@@ -16,7 +16,7 @@ from records.figures import TeamFigures, keep
 from records.tables import Patient, WorkAhead
 from records.tables.people import NEVER
 from tests.api.conftest import EMERGENCY, WANG, WELL, Network
-from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
+from tests.console.browsing import PHONE, Browsing, accessible, fits, legible_in_both, seen
 
 
 async def counted(network: Network) -> None:
@@ -162,7 +162,7 @@ async def test_a_supervisor_goes_from_a_number_to_the_people_and_takes_the_list_
     await counted(network)
     page = await browser.person("supervisor")
     await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "overview")
     await page.locator(".stat.red a").click()
     await expect(page.get_by_role("heading", name="Lost to follow-up")).to_be_visible()

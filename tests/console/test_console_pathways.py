@@ -10,11 +10,12 @@ from typing import Any
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from api.console.forms import csrf_token
 from records.figures import TeamFigures, keep
 from tests.api.conftest import Network
 from tests.api.serving import served
 from tests.api.small import SMALL, InProcess
-from tests.console.browsing import PHONE, Browsing, accessible, browsing, fits, seen
+from tests.console.browsing import PHONE, Browsing, accessible, browsing, fits, legible_in_both, seen
 
 WIDE = {"width": 1600, "height": 1000}
 
@@ -71,14 +72,14 @@ async def test_what_there_is_and_what_one_says_in_words_and_pictures(desk: Brows
     await page.get_by_role("link", name="Hypertension", exact=True).click()
     await expect(page.get_by_role("heading", name="Hypertension", level=1)).to_be_visible()
     await expect(page.get_by_role("img", name="visit on day 15, 30")).to_be_visible()
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "pathways-year")
     for name in ("Map", "Tables", "Messages", "Scenarios", "Text", "History"):
         await tab(page, name)
         await expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "true")
         if name == "Map":
             await expect(page.locator("[data-map] canvas").first).to_be_visible()
-        await accessible(page)
+        await legible_in_both(page)
         await seen(page, f"pathways-{name.lower()}")
     reader = await desk.person("manager", viewport=PHONE, language="zh-Hans", theme="dark")
     await reader.goto("/pathways/hypertension?show=tables")
@@ -97,7 +98,7 @@ async def test_a_text_is_judged_as_it_is_typed_and_saved_by_a_key(desk: Browsing
     await page.goto(f"/pathways/hypertension/drafts/{draft}")
     await settled(page)
     await expect(page.get_by_text("No errors.")).to_be_visible()
-    await accessible(page)
+    await legible_in_both(page)
     await seen(page, "pathways-editor")
 
     await typed(page, "decide: followup", "s")  # a table that there is not
@@ -181,6 +182,23 @@ async def test_a_table_is_edited_as_a_table_and_stays_what_its_author_wrote(desk
     before = text.split("\n")
     assert set(kept) ^ set(before) == {"      when: sbp >= 185 || dbp >= 110"}
     assert len(kept) == len(before), "nothing else was touched"
+
+
+async def test_what_comes_otherwise_or_cannot_be_written_is_said_in_the_readers_language_with_their_days(
+    desk: Browsing, network: Network
+) -> None:
+    draft_id = await drafted(network, SMALL.replace("tag: red}}", "due: {follow_up: 2031-03-03}}}"))
+    page = await desk.person("coordinator", language="zh-Hant")
+    await page.goto(f"/pathways/hypertension/drafts/{draft_id}?show=scenarios")
+    await settled(page)
+    fault = page.locator(".plays .bad").first
+    await expect(fault).to_contain_text(re.compile("follow_up 的到期日預期 2031年3月3日，實際 20[0-9]{2}年"))
+    refused = await network.http.post(
+        f"/pathways/hypertension/drafts/{draft_id}/table",
+        data={"csrf": csrf_token("coordinator"), "text": SMALL, "table": "followup", "row": "0", "do": "up"},
+        headers={"Cookie": "cairn_key=coordinator; cairn_language=es"},
+    )
+    assert refused.json() == {"refused": "La fila ya está en el extremo de su tabla."}
 
 
 async def test_of_two_who_edit_one_draft_the_second_sees_both_texts_and_loses_none(desk: Browsing, network: Network) -> None:

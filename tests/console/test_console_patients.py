@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from tests.api.conftest import EMERGENCY, WANG, WELL, Network
-from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
+from tests.console.browsing import PHONE, Browsing, accessible, fits, legible_in_both, seen
 
 
 async def a_story(network: Network) -> str:
@@ -59,9 +59,10 @@ async def test_a_persons_page_shows_what_is_open_now_and_why_everything_came(net
     await expect(page.locator("#tags .tagband rect")).not_to_have_count(1)
     await page.locator("#timeline summary").filter(has_text="Emergency referral by row").first.click()
     await expect(page.locator("#timeline details[open]")).to_contain_text("HTN-E1")
+    await expect(page.locator("#timeline details[open]")).to_contain_text("The visit of 20 Oct 2025 was recorded, by manager")
     await page.locator("#timeline details[open]").get_by_role("link", name="How it stands now").click()
     await expect(page.locator("#timeline details[open] .answer")).to_be_visible()
-    await accessible(page)
+    await legible_in_both(page)
     await page.evaluate("scrollTo(0, 0)")
     await seen(page, "patients-person")
 
@@ -199,6 +200,18 @@ async def test_without_a_script_everything_saves_and_what_is_refused_keeps_what_
     await network.http.get("/?key=supervisor")
     assert (await network.http.get(path)).status_code == 403
     assert "patients/new" not in (await network.http.get("/me")).text
+
+
+async def test_of_what_was_told_each_screening_and_each_medicine_says_which_it_was(network: Network) -> None:
+    patient = await network.enrol(conditions=["hypertension", "type2_diabetes"], readings={"sbp": 132, "dbp": 82, "fpg": 6.1})
+    for service in ("foot_screening", "eye_screening"):
+        assert (await network.post(f"/patients/{patient}/services", {"service": service})).status_code in (200, 201)
+    handed = {"medicine": "amlodipine", "days": 30}
+    assert (await network.post(f"/patients/{patient}/dispenses", handed)).status_code in (200, 201)
+    await network.http.get("/?key=manager")
+    page = (await network.http.get(f"/patients/{patient}/corrections")).text
+    for named in ("Foot check", "Eye check", "medicine handed out: amlodipine"):
+        assert named in page, "or the wrong one is put right"
 
 
 async def test_people_are_found_by_number_and_narrowed_by_how_they_stand(network: Network) -> None:

@@ -49,6 +49,10 @@ async def test_a_refill_is_made_ready_and_handed_out_for_the_code_in_two_parts(b
     await expect(page.get_by_role("button", name="Hand it out")).to_have_count(0)
     await expect(page.locator("ol.rq-road li").last).to_contain_text(re.compile("dispensed|handed out", re.I))
     await seen(page, "inbox-refill-done")
+    await page.goto("/inbox/find?for=%3Cscript%3E")
+    await expect(page.locator("li.request")).to_contain_text("<script>alert(1)</script>")
+    await accessible(page)
+    await page.goto("/inbox")
 
     await page.get_by_role("link", name="Inbox").first.click()
     await page.get_by_role("link", name="Stock").click()

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
+from api.console.forms import csrf_token
 from api.console.pages import phones
 from tests.api.conftest import Network
 from tests.console.browsing import PHONE, Browsing, accessible, fits, seen
@@ -59,6 +60,29 @@ async def test_a_newcomer_reads_a_text_answers_and_lets_a_day_go_by(
     await fits(small)
     await accessible(small)
     await seen(small, "phones-phone-zh")
+
+
+async def test_time_stands_until_what_is_due_is_done_however_long_that_takes(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones, "SETTLES", 0.0)  # nobody waits, and what is due is not done: the workers are away
+    patient = await network.enrol()
+    day = (await network.get(f"/patients/{patient}")).json()["visit_day"]
+    await network.move_to(f"{day}T00:30:00Z")
+    texts = await network.channel.messages()
+    network.waker.away = True
+    await network.http.get("/", params={"key": "administrator"})
+    form = {"csrf": csrf_token("administrator"), "by": "day"}
+    stood = None
+    for said in ("time_stands", "time_stands"):
+        answer = await network.http.post("/phones/clock", data=form)
+        assert (answer.status_code, answer.cookies["cairn_said"]) == (303, said)
+        assert stood in (None, stood := (await network.get("/clock", "administrator")).json()["now"])
+    assert await network.channel.messages() == texts
+    network.waker.away = False
+    assert (await network.parts.keeping.wake_due()) > 0
+    assert (await network.http.post("/phones/clock", data=form)).cookies["cairn_said"] == "time_moved"
+    assert (await network.get("/clock", "administrator")).json()["now"] > stood
 
 
 async def test_no_number_is_in_an_address_and_an_unknown_phone_is_not_there(network: Network) -> None:

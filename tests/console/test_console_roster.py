@@ -99,6 +99,34 @@ async def test_a_manager_enrols_into_their_own_team_only_and_a_chinese_export_is
         assert (refused.status_code, what in refused.text) == (422, True), what
 
 
+async def test_what_is_wrong_with_a_row_is_said_in_the_readers_language_and_its_file_is_taken_back(network: Network) -> None:
+    await network.enrol()
+    said = {
+        "es": ("columna born: &#39;01/02/1951&#39; no es un día", "la misma persona que la fila 2", "No se inscribió porque"),
+        "zh-Hans": ("born 列：&#39;01/02/1951&#39; 不是日期", "与第 2 行是同一个人", "未登记原因"),
+        "zh-Hant": ("born 欄：&#39;01/02/1951&#39; 不是日期", "與第 2 列是同一個人", "未登記原因"),
+    }
+    for language, (day, twice, because) in said.items():
+        mine = {"Cookie": f"cairn_key=coordinator; cairn_language={language}"}
+        path = (await send(network, ROWS.encode())).headers["location"]
+        page = (await network.http.get(path, headers=mine)).text
+        assert (day in page, twice in page) == (True, True), language
+        assert re.findall(r"<td>column [^<]*</td>|<td>no pathway[^<]*</td>", page) == [], "English is left"
+        left = (await network.http.get(f"{path}/left.csv", headers=mine)).text
+        rows = list(csv.reader(io.StringIO(left.removeprefix("\ufeff"))))
+        assert rows[0][-1] == because.lower()
+        mended = left.replace("01/02/1951", "1951-02-01")
+        again = (await network.http.get((await send(network, mended.encode())).headers["location"], headers=mine)).text
+        assert because.lower() not in again, "the column of reasons is ours, in whichever language"
+        refused = await network.http.post(
+            "/patients/roster",
+            data={"csrf": csrf_token("coordinator")},
+            files={"file": ("people.csv", b"name\nx\n", "text/csv")},
+            headers=mine,
+        )
+        assert (refused.status_code, "no column for" in refused.text) == (422, False)
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [

@@ -13,6 +13,7 @@ import httpx
 import pytest_asyncio
 from sqlalchemy import update
 
+from api.console.pages.today.day import AT_ONCE
 from records.database import Database
 from records.daylist import ASKED, GROUPS, VISITS, DayList, Filter, Line
 from records.scope import of_teams
@@ -158,7 +159,7 @@ async def test_a_long_day_comes_in_pages_that_open_whom_they_show(network: Netwo
     await network.http.get("/today")
     with heard(network.parts.database, asked):
         page = (await network.http.get("/today")).text
-    assert page.count("data-line") == 8
+    assert page.count("data-line") == AT_ONCE
     assert len([one for one in asked if one.startswith(("SELECT", "WITH"))]) <= 6, asked
     seen = set(re.findall(r'id="(line-[^"]+)"', page))
     while found := re.search(r'hx-get="([^"]+)"', page):
@@ -302,3 +303,17 @@ async def test_of_two_who_edit_a_task_the_second_is_told_and_what_is_a_doctors_s
     assert ("Approve" in page, "Decline" in page, "is not put off" in page) == (True, True, True)
     body = urlencode({**_hidden(page), "outcome": "approved"})
     assert (await network.http.post(f"/today/tasks/{patient}/done", content=body, headers=headers)).status_code == 303
+
+
+async def test_an_examination_begins_with_recording_it_and_not_with_a_look_at_its_task(place: Network) -> None:
+    patient = await place.enrol()
+    await opened(place, patient, "eyes", due=TODAY - DAY)
+    async with place.parts.database.begin() as session:
+        of_it = update(TaskRow).where(TaskRow.patient_id == patient)
+        await session.execute(of_it.values(kind="eye_screening", service="eye_screening", pathway="type2_diabetes"))
+        await session.execute(update(Patient).where(Patient.id == patient).values(life="paused"))
+    await _sign_in(place)
+    page = (await place.http.get("/today?show=team")).text
+    line = page[page.index(f'id="line-{patient}"') :]
+    assert "Eye check" in line
+    assert re.findall(r'<a class="button small" href="/patients/[^/]+/(\w+)', line)[:1] == ["visit"]

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.api.conftest import EMERGENCY, WELL
 from tests.console.browsing import PHONE, accessible, fits, seen
-from tests.console.days import Days, days, stack, tabs_to
+from tests.console.days import Days, days, presses, stack, tabs_to, types
 
 __all__ = ["days", "stack"]
 
@@ -126,6 +126,7 @@ async def test_a_health_manager_gets_through_the_day_without_touching_the_mouse(
 
 
 async def test_a_hospital_takes_an_emergency_in_asks_books_and_reports_and_passes_another_on(days: Days) -> None:
+    """The hospital does so without touching the mouse."""
     begins = await days.monday()
     team = await days.team("Team of the referrals")
     manager = await days.key("health_manager", team)
@@ -151,13 +152,13 @@ async def test_a_hospital_takes_an_emergency_in_asks_books_and_reports_and_passe
     await expect(first.locator("li.request").first).to_contain_text("Sun Min")
     await expect(first.locator("li.request").first).to_contain_text("Emergency")
     await accessible(first)
-    await first.locator("li.request").first.get_by_role("link").click()
+    await presses(first, first.locator("li.request").first.get_by_role("link"))
     await expect(first.locator(".rq-figures")).to_contain_text("192/112")
-    await first.get_by_role("button", name="Accept").click()
+    await presses(first, first.get_by_role("button", name="Accept"))
     await expect(first.get_by_role("status")).to_contain_text("texted where to go")
-    await first.locator("summary", has_text="Ask the centre something").click()
-    await first.get_by_label("What do you want to know?").fill("Which medicines?")
-    await first.locator("details[open]").get_by_role("button").click()
+    await presses(first, first.locator("summary", has_text="Ask the centre something"))
+    await types(first, first.get_by_label("What do you want to know?"), "Which medicines?")
+    await presses(first, first.locator("details[open]").get_by_role("button"))
     await expect(first.locator("#said")).to_contain_text("Which medicines?")
     await accessible(first)
 
@@ -172,8 +173,8 @@ async def test_a_hospital_takes_an_emergency_in_asks_books_and_reports_and_passe
     await first.reload()
     await expect(first.locator("#said")).to_contain_text("None so far.")
     booked = begins + timedelta(days=1)
-    await first.locator("#f-book-day").fill(str(booked))
-    await first.get_by_role("button", name="Book a day").click()
+    await types(first, first.locator("#f-book-day"), f"{booked:%m%d%Y}")
+    await presses(first, first.get_by_role("button", name="Book a day"))
     await expect(first.locator("ol.rq-road")).to_contain_text(re.compile(rf"for \D*{told(booked)}"))
     phones = await days.browser.person(days.keys["coordinator"], viewport=PHONE)
     await talks(phones, "Sun Min")
@@ -181,11 +182,11 @@ async def test_a_hospital_takes_an_emergency_in_asks_books_and_reports_and_passe
 
     # What it cannot take goes on to the next place, which finds it in its inbox.
     await first.goto("/inbox")
-    await first.get_by_role("link", name="Li Qiang").click()
-    await first.locator("summary", has_text="Something else").click()
-    await first.locator("summary", has_text="Refuse").click()
-    await first.get_by_label("Reason").fill("No bed this week")
-    await first.get_by_role("button", name="Refuse").click()
+    await presses(first, first.get_by_role("link", name="Li Qiang"))
+    await presses(first, first.locator("summary", has_text="Something else"))
+    await presses(first, first.locator("summary", has_text="Refuse"))
+    await types(first, first.get_by_label("Reason"), "No bed this week")
+    await presses(first, first.get_by_role("button", name="Refuse"))
     await expect(first.get_by_role("status")).to_contain_text("The next place is asked")
     await days.settled()
     second = await days.browser.person(days.keys["clinic"]["hospital-2"], viewport=PHONE)
@@ -195,16 +196,16 @@ async def test_a_hospital_takes_an_emergency_in_asks_books_and_reports_and_passe
 
     await days.until(booked)
     await first.goto("/inbox?heap=booked")
-    await first.get_by_role("link", name="Sun Min").click()
-    await first.get_by_role("button", name="Was here").click()
+    await presses(first, first.get_by_role("link", name="Sun Min"))
+    await presses(first, first.get_by_role("button", name="Was here"))
     await expect(first.get_by_role("status")).to_contain_text("the patient was here")
-    await first.locator("summary", has_text="Send back to the centre").click()
+    await presses(first, first.locator("summary", has_text="Send back to the centre"))
     there = first.locator("details[open]")
-    await there.get_by_label("What was found and done").fill("Seen and treated.")
-    await there.get_by_label("What the centre should do").fill("Measure weekly.")
-    await there.get_by_label("systolic pressure").fill("148")
-    await there.get_by_label("diastolic pressure").fill("86")
-    await first.get_by_role("button", name="Send back to the centre").click()
+    await types(first, there.get_by_label("What was found and done"), "Seen and treated.")
+    await types(first, there.get_by_label("What the centre should do"), "Measure weekly.")
+    await types(first, there.get_by_label("systolic pressure"), "148")
+    await types(first, there.get_by_label("diastolic pressure"), "86")
+    await presses(first, first.get_by_role("button", name="Send back to the centre"))
     await expect(first.locator("#said")).to_contain_text("Measure weekly.")
     await accessible(first)
     await days.settled()
@@ -223,6 +224,7 @@ async def test_a_hospital_takes_an_emergency_in_asks_books_and_reports_and_passe
 
 
 async def test_a_pharmacy_hands_out_a_part_and_what_another_lacks_a_doctor_replaces(days: Days) -> None:
+    """The first pharmacy does so without touching the mouse."""
     begins = await days.monday()
     team = await days.team("Team of the medicines")
     takes = {"name": "amlodipine", "last_fill": str(begins - timedelta(days=11)), "days_supply": 30}
@@ -235,24 +237,24 @@ async def test_a_pharmacy_hands_out_a_part_and_what_another_lacks_a_doctor_repla
     await expect(page.locator("li.request")).to_have_count(2)
     await expect(page.locator("li.request").first).to_contain_text("6 days of medicine left")
     await accessible(page)
-    await page.get_by_role("link", name="Zhao Lei").click()
-    await page.get_by_role("button", name="It is ready").click()
+    await presses(page, page.get_by_role("link", name="Zhao Lei"))
+    await presses(page, page.get_by_role("button", name="It is ready"))
     await expect(page.get_by_role("status")).to_contain_text("texted a code")
     await talks(phones, "Zhao Lei")
-    await page.get_by_label("For how long").fill("10")
-    await page.get_by_label("Only a part now").check()
-    await page.get_by_label("Code of six digits").fill(await code_on(phones))
+    await types(page, page.get_by_label("For how long"), "10")
+    await presses(page, page.get_by_label("Only a part now"), key="Space")
+    await types(page, page.get_by_label("Code of six digits"), await code_on(phones))
     await accessible(page)
-    await page.get_by_role("button", name="Hand it out").click()
+    await presses(page, page.get_by_role("button", name="Hand it out"))
     await expect(page.get_by_role("status")).to_contain_text("the rest is still asked of you")
-    await page.get_by_role("button", name="Hand it out").click()
+    await presses(page, page.get_by_role("button", name="Hand it out"))
     await expect(page.get_by_role("status")).to_contain_text("The next one is asked for before it ends")
 
     # What it has not got goes to the next pharmacy; that one has something like it, and asks the doctor.
     await page.goto("/inbox")
-    await page.get_by_role("link", name="Qian Yun").click()
-    await page.locator("summary", has_text="Out of stock").click()
-    await page.locator("details[open]").get_by_role("button", name="Out of stock").click()
+    await presses(page, page.get_by_role("link", name="Qian Yun"))
+    await presses(page, page.locator("summary", has_text="Out of stock"))
+    await presses(page, page.locator("details[open]").get_by_role("button", name="Out of stock"))
     await expect(page.get_by_role("status")).to_contain_text("The next pharmacy is asked")
     await page.goto("/inbox/stock")
     await expect(page.locator("li.rq-stock")).to_contain_text("amlodipine")

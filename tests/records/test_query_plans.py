@@ -205,6 +205,8 @@ PAGES: Sequence[tuple[str, Mapping[str, str]]] = (
     ("/admin/holidays", {"calendar": "CN"}),
     ("/admin/limits", {}),
     ("/admin/audit", {}),
+    *(("/admin/audit", {name: value}) for name, value in (("patient", RARE), ("who", "centre"), ("action", "patients.change"))),
+    *(("/inbox/find", {"for": sought}) for sought in (COMMON, RARE, f"{COMMON} 秀", "1a2b3c4d")),
     ("/pathways", {}),
     ("/pathways/{name}", {}),
     ("/pathways/{name}", {"show": "history"}),

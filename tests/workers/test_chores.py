@@ -39,6 +39,22 @@ async def test_every_job_succeeds_and_is_noted_and_a_team_finds_its_counts(tmp_p
         assert sum(figures.body["patients_by_tag"].values()) == 3
 
 
+async def test_where_weeks_hop_by_they_are_counted_within_seconds_and_so_are_the_texts_that_arrived(tmp_path: Path) -> None:
+    async with standing(tmp_path, start=START, task_timeout=HURRIED) as stack, serving_queues(stack.parts, stack.client):
+        await stack.enrol(somebody())
+        await stack.live(until := START + timedelta(days=20))
+        chores = Chores.of(stack.parts, stack.client)
+        keeper = chores.keeper(driven=True)
+        counting = next(job for job in keeper.jobs if job.name == "figures")
+        assert counting.every < timedelta(minutes=1) <= EVERY["figures"]
+        assert await keeper.run(counting)
+        async with stack.parts.database.reading() as session:
+            figures = await session.get_one(Figures, DEFAULT_TEAM)
+        texts = figures.body["texts"]
+        assert figures.at == until
+        assert texts["arrived"] == texts["handed"] == len(await stack.sms()) > 0
+
+
 async def test_what_is_old_is_forgotten_and_what_is_to_be_accounted_for_stays(tmp_path: Path) -> None:
     async with standing(tmp_path, start=START) as stack:
         now = system_time()

@@ -298,6 +298,17 @@ async def test_medicine_is_made_ready_and_fetched_also_after_a_restart() -> None
     assert api.refills["f1"]["stage"] == "dispensed"
 
 
+async def test_the_clinician_on_call_and_the_hospitals_look_soon_after_the_phone_rang() -> None:
+    play, _ = await played(FakeApi(), START + timedelta(days=1, hours=8))
+    scene, planned = play.scene, len(play.scene.agenda)
+    rang = {"key": "message/2025-03-04/on_call#1", "to": "+8613800000001", "text": "open the console", "at": written(scene.now)}
+    play._rings(rang, earlier=False)
+    assert len(scene.agenda) > planned
+    soon = scene.agenda.next()
+    assert soon is not None
+    assert soon <= scene.now + timedelta(hours=2, minutes=10)
+
+
 async def test_what_is_refused_is_counted_and_the_play_goes_on() -> None:
     class Refusing(FakeApi):
         def answer(self, method: str, path: str, body: dict[str, Any], query: dict[str, str]) -> httpx.Response:

@@ -178,3 +178,9 @@ def test_the_same_text_with_the_same_key_on_one_phone_is_a_duplicate(tally: Tall
     assert tally.duplicates == 1
     assert "mean 2.0, most 3" in "\n".join(tally.summary([{"life": "active"}], ["+1", "+2"]))
     assert "duplicates 1" in "\n".join(tally.summary([{"life": "active"}], ["+1", "+2"]))
+
+
+def test_a_clinician_on_call_who_hears_of_two_patients_got_no_duplicate(tally: Tally) -> None:
+    for _ in range(2):
+        tally.text("+3", "message/2025-03-10/on_call#1", "something urgent waits")
+    assert tally.duplicates == 0

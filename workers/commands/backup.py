@@ -36,7 +36,7 @@ async def _backup(settings: Settings, to: Path) -> None:
         now = datetime.now(UTC)
         folder, manifest = await back_up(parts.database, to, now=now)
         async with parts.database.begin() as session:
-            await note(session, BACKUP, f"{manifest.size} bytes, {manifest.counts['patient']} patients", now=now)
+            await note(session, BACKUP, f"bytes {manifest.size}, patients {manifest.counts['patient']}", now=now)
         print(f"{folder}: {manifest.counts['patient']} patients, {manifest.size / 1e6:.1f} MB, opened and counted")
         print("The master key is not in it; keep that apart. Without it nobody's data opens again.")
     finally:

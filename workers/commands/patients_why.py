@@ -14,6 +14,7 @@ import typer
 
 from api.asking import asked
 from api.problems import Problem
+from api.showing.rolled import rolled
 from api.showing.why import sentences, show_why
 from pathways.forecast.why import Question
 from records.database import check_ready
@@ -58,7 +59,8 @@ async def _answered(patient: str, question: Question, language: str, *, as_json:
         await check_ready(parts.database)
         async with written_down(parts, "patients.read"), parts.database.reading() as session:
             stands = await asked(session, parts, Scope(OPERATOR), patient)
-            shown = show_why(stands.why(question), question, stands.at.plan, patient, language)
+            answer = stands.why(question)
+            shown = show_why(answer, question, stands.at.plan, patient, language, await rolled(session, answer.happened))
     except Problem as refused:
         raise BadSetting(f"{patient}: {refused.detail}") from None
     finally:

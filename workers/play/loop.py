@@ -19,6 +19,7 @@ from workers.play.scene import Scene
 from workers.play.service import NotSettled, PlayStopped, Refused, Service, moment, written
 from workers.play.show import Show
 from workers.play.staff import Doctor, HealthManager, Office
+from workers.play.tally import is_on_call
 
 SETTLES_WITHIN = 120.0  # seconds
 NUDGED_EVERY = 10.0
@@ -126,7 +127,7 @@ class Play:
         people = list(self.scene.people.values())
         lines = self.scene.tally.summary([p.record for p in people], [p.phone for p in people])
         if self.scene.refusals:
-            lines.append(f"requests that were refused: {self.scene.refusals.total()}")
+            lines.append(f"requests that were refused, most because somebody was quicker: {self.scene.refusals.total()}")
             lines.extend(f"  {number} x {what}" for what, number in self.scene.refusals.most_common(8))
         return lines
 
@@ -167,7 +168,7 @@ class Play:
         at = sent_at(item)
         if earlier and at < self.scene.now - REPLIES_WITHIN:
             return
-        if "on_call" in str(item["key"]).split("/"):
+        if is_on_call(str(item["key"])):
             for doctor in self.doctors if not earlier else ():
                 doctor.alerted()
         elif (person := self.scene.phones.get(item["to"])) is not None:

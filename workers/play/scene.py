@@ -5,6 +5,7 @@ Rule 1: everything can be read again from the API; what is kept here saves askin
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from workers.play.people import ENDED, Character, Person, cast
 from workers.play.service import Refused, Service
 from workers.play.tally import Tally
 
-GONE = 404
+AN_ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass
@@ -83,16 +84,12 @@ class Scene:
         try:
             answer = await self.service.post(path, body, key=key, once=f"{once}/{self.dice.seed}" if once else "")
         except Refused as no:
-            self.refusals[self._anonymous(str(no), person)] += 1
+            self.refusals[AN_ID.sub("{id}", str(no))] += 1
             return False
         news = answer.get("patient") if isinstance(answer, dict) else None
         if person is not None and isinstance(news, dict):
             self._changed(person, {k: v for k, v in news.items() if k in ("tag", "life", "reach", "next_due")})
         return True
-
-    @staticmethod
-    def _anonymous(said: str, person: Person | None) -> str:
-        return said.replace(person.id, "{id}") if person else said
 
     def key(self, person: Person) -> str:
         """The key of the health manager who looks after somebody."""

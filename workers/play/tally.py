@@ -13,6 +13,11 @@ from workers.play.people import ENDED
 TAGS = ("red", "yellow", "green")
 
 
+def is_on_call(key: str) -> bool:
+    """Whether a text with this key, such as ``message/2025-03-03/on_call#1``, went to the clinician on call."""
+    return key.rpartition("/")[2].partition("#")[0] == "on_call"
+
+
 @dataclass
 class Tally:
     """What happened. ``week`` is emptied by ``close_week``; ``whole`` and the texts are kept."""
@@ -36,8 +41,11 @@ class Tally:
 
     @property
     def duplicates(self) -> int:
-        """SMS that a phone got once too often: the same key, the same words."""
-        return sum(number - 1 for number in self.texts.values())
+        """SMS that a phone got once too often: the same key, the same words.
+
+        The clinician on call hears of each patient in the same words; a key is one patient's own, and says not whose.
+        """
+        return sum(number - 1 for (_, key, _), number in self.texts.items() if not is_on_call(key))
 
     def close_week(self, day: date, people: Iterable[Mapping[str, Any]]) -> str:
         """The line of the week that ``day`` lies in; counting begins anew."""

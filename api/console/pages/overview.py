@@ -30,6 +30,9 @@ from records.tables import CareTeam
 from records.worklist import Worklist
 
 A_PAGE = 25
+TEAMS, MORE_TEAMS = 10, 50
+"""Care teams beneath the numbers at first, those furthest behind; and at a time for whoever goes on."""
+
 IN_A_FILE = 10_000
 """People in one file at most; who wants more asks team by team."""
 
@@ -125,7 +128,7 @@ async def overview_page(desk: OverviewDesk, session: Session, parts: Parts, team
     team = team or None
     scope = desk.caller.scope
     if team is None:
-        numbers, teams = await of_all_and_each(session, parts, scope, limit=A_PAGE, after=after)
+        numbers, teams = await of_all_and_each(session, parts, scope, limit=MORE_TEAMS if after else TEAMS, after=after)
     else:
         numbers, teams = await overview(session, parts, scope, team=team), None
     return desk.html(

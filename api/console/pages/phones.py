@@ -2,6 +2,7 @@
 
 Rule 1: a phone's number is in no address: a token of it is.
 Rule 2: whose phone it is, is said to whoever may read the patient, and to nobody else.
+Rule 3: time goes on only when all that is due is done: a reminder that comes late is not sent at all.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ from records.tables import CareTeam, Patient, PersonToken
 LONGEST = 1600  # characters of a text
 SHOWN = 25  # phones on the page; whose last text is older is found by its number
 GRID = timedelta(hours=2)  # what lies closer together happens at one moment, while a day goes by
-SETTLES = 5.0  # seconds that a moment is given to settle
+SETTLES = 30.0  # seconds for which a moment is waited for; what takes longer is asked for again
 router = APIRouter(include_in_schema=False)
-NOTICES |= {"time_moved": N_("Time has moved on."), "nothing_due": N_("Nothing is due for anybody.")}
+NOTICES |= {
+    "time_moved": N_("Time has moved on."),
+    "time_stands": N_("Time stands until what is due now is done. Try again in a moment."),
+    "nothing_due": N_("Nothing is due for anybody."),
+}
 
 PhonesDesk = Annotated[Desk, at("sandbox.use")]
 
@@ -85,15 +90,15 @@ async def phone_page(
 
 @router.post("/phones/clock")
 async def time_goes_on(desk: Annotated[Desk, at("clock.move")], parts: Parts) -> Response:
-    """To the next moment at which anything is due, or through a whole day; ``phone`` is where to come back to."""
+    """To the next moment at which anything is due, or through a day as far as it gets; ``phone`` is where to come back to."""
     clock = await read_clock(desk.caller, parts, SETTLES)
     target = clock.next_due if desk.form.text("by") == "next" else clock.now + timedelta(days=1)
     back = f"/phones/{phone}" if (phone := desk.form.text("phone")).isalnum() else "/phones"
     if target is None:
         return desk.go(back, "nothing_due")
-    while clock.now < target:
+    while clock.settled and clock.now < target:
         clock = await move_clock(desk.caller, parts, MoveTo(to=_next_stop(clock, target)), SETTLES)
-    return desk.go(back, "time_moved")
+    return desk.go(back, "time_moved" if clock.settled else "time_stands")
 
 
 @router.post("/phones/{token}")

@@ -235,11 +235,12 @@ def _sign_in_page(
 async def _asked_to_sign_in(request: Request, parts: ApiParts) -> Response:
     """The sign-in page in place of another; what was sent to that one goes along."""
     url, kept = request.url, ""
-    to = url.path + (f"?{url.query}" if url.query else "") if request.method == "GET" and "key" not in request.query_params else "/"
+    tried = url.path == "/" and "key" in request.query_params  # on other pages a key is a task's
+    to = url.path + (f"?{url.query}" if url.query else "") if request.method == "GET" and not tried else "/"
     if request.method == "POST":
         kept = await _keep(request, parts)
-    ended = bool(request.cookies.get(COOKIE)) and "key" not in request.query_params
-    said = "kept" if kept else "ended" if ended else "wrong" if "key" in request.query_params else "asked"
+    ended = bool(request.cookies.get(COOKIE)) and not tried
+    said = "kept" if kept else "ended" if ended else "wrong" if tried else "asked"
     page = _sign_in_page(request, parts, said=said, to=to, kept=kept)
     if request.headers.get("hx-request") == "true":  # a part of a page is not the place to sign in
         page.headers["HX-Refresh"] = "true"

@@ -59,10 +59,6 @@ window.addEventListener("pageshow", () => {
   for (const form of all("form[data-sent]")) delete form.dataset.sent;
 });
 
-// On a phone, where the pages are more than fit, the one that is open is in sight.
-const pages = one("nav.pages"), open = one("nav.pages [aria-current]");
-if (open && pages.scrollWidth > pages.clientWidth) pages.scrollLeft = open.offsetLeft - pages.clientWidth / 2;
-
 // A short conversation shows its newest words.
 const newest = () => { for (const talk of all(".talk.short")) talk.scrollTop = talk.scrollHeight; };
 newest();

@@ -90,7 +90,7 @@ class PatientWrites:
             if remembered is not None:
                 remembered.event_id = patient_id
 
-        outcome = await desk.parts.enrolments.enrol(intake, unplaced=True, also=once)
+        outcome = await desk.parts.enrolments.enrol(intake, unplaced=True, also=once, by=desk.caller.id)
         if outcome.patient_id is None:
             raise rule("No care team is set up that could look after them: make one with POST /api/v1/teams.")
         if outcome.status == "already_enrolled":

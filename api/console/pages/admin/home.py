@@ -12,6 +12,7 @@ from sqlalchemy import select
 from activities.seeing.readiness import Ready
 from api.console.desk import Desk, at
 from api.console.pages.admin.asking import page
+from api.console.pages.admin.jobs import JOBS, counts_of
 from api.depends import Session
 from api.problems import not_found
 from api.routes.alerts import see_alert, standing
@@ -21,7 +22,7 @@ from records.database import head
 from records.tables import JobRow, PathwayVersion
 
 router = APIRouter(include_in_schema=False)
-JOBS = select(JobRow.name, JobRow.succeeded, JobRow.said).order_by(JobRow.name)
+LAST_DONE = select(JobRow.name, JobRow.succeeded, JobRow.said).order_by(JobRow.name)
 VERSIONS = (
     select(PathwayVersion.pathway, PathwayVersion.version, PathwayVersion.published)
     .where(PathwayVersion.current)
@@ -35,7 +36,7 @@ async def health(desk: Annotated[Desk, at("holidays.write")], session: Session) 
     """Whatever stands wrong comes first."""
     ready: Ready = desk.request.app.state.ready
     alerts = await standing(session, desk.caller, limit=50)
-    jobs = list(await session.execute(JOBS))
+    jobs = list(await session.execute(LAST_DONE))
     versions = list(await session.execute(VERSIONS))
     return page(
         desk,
@@ -43,6 +44,8 @@ async def health(desk: Annotated[Desk, at("holidays.write")], session: Session) 
         ready=await ready.look(),
         alerts=alerts,
         jobs=jobs,
+        named=JOBS,
+        counts_of=counts_of,
         now=system_time(),
         stale=STALE,
         pathways=versions,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -28,7 +29,7 @@ from api.showing.requests import show_referrals, show_refills
 from pathways.engine import calendar
 from pathways.engine.limits import Limits
 from records.callers import OF_A_PLACE
-from records.inboxes import Asked, Inbox, rank_of
+from records.inboxes import REFERRALS, REFILLS, Asked, Inbox, heap_of, rank_of
 from records.looking_up import Whence
 from records.pages import BadCursor
 from records.pages import Page as Slice
@@ -75,6 +76,10 @@ class Referred:
     left: Left | None
     age: int | None
 
+    @property
+    def heap(self) -> str:
+        return heap_of(self.shown.stage, REFERRALS)
+
 
 @dataclass(frozen=True, slots=True)
 class Supplied:
@@ -83,6 +88,10 @@ class Supplied:
     shown: RefillOut
     whence: Whence
     days: int
+
+    @property
+    def heap(self) -> str:
+        return heap_of(self.shown.stage, REFILLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,11 @@ class View:
     @property
     def heaps(self) -> dict[str, str]:
         return HEAPS[self.kind]
+
+    def address(self, path: str, **asked: str) -> str:
+        """A list of this place. What is searched for is in it: it is in no log (see the desk's third rule)."""
+        kept = asked | ({"place": self.place.id} if self.place and len(self.choices) > 1 else {})
+        return f"{path}?{urlencode(kept)}" if kept else path
 
 
 @router.get("/inbox")
@@ -125,12 +139,14 @@ async def inbox_page(
     limit = ON_A_PAGE if after else max(ON_A_PAGE, shown)
     lines, following = await _lines(desk, session, parts, view, chosen, limit, after, now)
     return desk.html(
-        "inbox/rows.html" if desk.within and not after else "inbox/more.html" if desk.within else "inbox/list.html",
+        "inbox/rows.html" if desk.within and not after else "inbox/lines.html" if desk.within else "inbox/list.html",
         view=view,
         heap=chosen,
         counts=counts,
         lines=lines,
         next=following,
+        further=view.address("/inbox", heap=chosen),
+        sought="",
         shown=min(len(lines) + (shown if after else 0), MOST_SHOWN),
         mark=mark,
         news=reached - _number(seen) if seen else 0,
@@ -164,16 +180,21 @@ async def _lines(
             if not desk.may("refills.read"):
                 return (), None
             supplies = await _supplies(desk, session, view, heap, limit, after)
-            return await _supplied(showing, supplies.items, now), supplies.next
+            return await supplied(showing, supplies.items, now), supplies.next
         if not desk.may("referrals.read"):
             return (), None
         asked = await _asked(desk, session, view, heap, limit, after)
     except BadCursor:
         return (), None
-    limits: Mapping[str, Limits] | None = None
-    if view.asked is not None and view.place is not None:
-        limits = {view.place.id: await parts.plans.limits(session, view.place.network_id, view.asked.limits)}
+    limits = await limits_at(session, parts, view)
     return await referred(showing, asked.items, now, sort=heap not in ("done", "booked"), limits=limits), asked.next
+
+
+async def limits_at(session: AsyncSession, parts: ApiParts, view: View) -> Mapping[str, Limits] | None:
+    """By place, the limits of the network whose inbox it is; None where it is nobody's."""
+    if view.asked is None:
+        return None
+    return {view.asked.place.id: await parts.plans.limits(session, view.asked.place.network_id, view.asked.limits)}
 
 
 async def _asked(desk: Desk, session: AsyncSession, view: View, heap: str, limit: int, after: str | None) -> Slice[ReferralRow]:
@@ -222,7 +243,8 @@ async def limits_of(showing: Showing, places: Iterable[str]) -> dict[str, Limits
     return {place: await showing.plans.limits(showing.session, *known) for place, known in edits.items()}
 
 
-async def _supplied(showing: Showing, rows: Sequence[RefillRow], now: datetime) -> list[Supplied]:
+async def supplied(showing: Showing, rows: Sequence[RefillRow], now: datetime) -> list[Supplied]:
+    """Refill requests with how long the medicine lasts."""
     about = await showing.about(row.patient_id for row in rows)
     lines = []
     for one in await show_refills(showing, rows):

@@ -165,6 +165,12 @@ def _asks(desk: Desk, plan: Plan, detail: ReferralDetail) -> Sequence[Reading]:
     return [one for one in found if one is not None and one.kind == "number"][:MOST_MEASURED]
 
 
+def _units(plan: Plan, pathway: str) -> dict[str, str]:
+    """By the names of a pathway's numbers, the units in which it reads them."""
+    known = plan.pathways.get(pathway)
+    return {} if known is None else {name: one.unit for name, one in known.readings.items() if one.unit}
+
+
 def _done(desk: Desk, referral_id: str, written: Written, said: str) -> Response:
     return desk.go(f"/inbox/referrals/{referral_id}", said if written.acted_on else "stored_not_acted_on")
 
@@ -185,6 +191,7 @@ async def _page(
     now = await now_of(parts, session)
     (line,) = await referred(showing, [row], now)
     zone = line.whence.timezone
+    plan = await showing.plan(row.patient_id)
     stages = await Inbox(session).stages(row.id)
     stands = row.goes_on or "received" if row.stage == "more_asked" else row.stage
     return desk.html(
@@ -196,7 +203,8 @@ async def _page(
         before=await _before(session, row),
         read=etag(row),
         zone=zone,
-        asks=_asks(desk, await showing.plan(row.patient_id), detail),
+        asks=_asks(desk, plan, detail),
+        units=_units(plan, detail.summary.pathway),
         tomorrow=calendar.local_day(now, zone) + timedelta(days=1),
         road=road(stages, detail.stage, stands),
         steps=_steps(detail, stands) if desk.may("referrals.answer") else ((), ()),

@@ -59,11 +59,17 @@ async def pathway_page(
     show: Annotated[str, Query(max_length=20)] = "",
     older: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """What it says (``show``: one of the tabs, ``text``, or ``history``), its versions, drafts and deeds."""
+    """What it says (``show``: one of the tabs, ``text``, or ``history``), its versions, drafts and deeds (``older``: after which).
+
+    One that was never published is its draft.
+    """
     published = PublishedPathways(session)
-    versions = await published.versions(name, limit=25, after=older if show == "history" else None)
+    versions = await published.versions(name, limit=25)
     current = next((one for one in versions.items if one.current), None) or await published.current(name)
     row = await published.one(name, version or (current.version if current else ""))
+    drafts = await briefs(session, await Drafts(session).still_open([name], limit=MOST))
+    if row is None and current is None and drafts:
+        return desk.go(f"/pathways/{name}/drafts/{drafts[0].id}")
     if row is None:
         raise not_found()
     tab = show if show in ("text", "history") else tab_of(show)
@@ -77,7 +83,7 @@ async def pathway_page(
         versions=versions,
         by=await names_of(session, [row.published_by, row.approved_by]),
         on_it=(await followers(session, desk.caller.scope)).get(name, {}),
-        drafts=await briefs(session, await Drafts(session).still_open([name], limit=MOST)),
+        drafts=drafts,
         rollout=await Rollouts(session).going(name) if desk.may("rollouts.read") else None,
         statuses=STATUSES,
         all_tabs=TABS,

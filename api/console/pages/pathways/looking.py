@@ -60,7 +60,7 @@ async def change_table(desk: Drafting, parts: Parts, name: str, draft_id: str) -
             case _:
                 raise wrong("do", "There is no such change.")
     except NotRewritten as refused:
-        return JSONResponse({"refused": str(refused)})
+        return JSONResponse({"refused": in_words(str(refused), desk.language)})
     return JSONResponse({"text": text})
 
 

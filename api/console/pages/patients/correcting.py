@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.console.desk import N_, NOTICES, Desk, at
 from api.console.forms import Form, made, wrong
-from api.console.pages.patients.known import told, whom
+from api.console.pages.patients.known import Whom, told, whom
 from api.depends import Parts, Session
 from api.foreseeing import WOULD, foresee
 from api.models.base import to_values
@@ -23,9 +23,8 @@ from api.models.story import PreviewOut
 from api.parts import ApiParts
 from api.problems import Fault, Problem, not_found
 from api.routes.corrections import correct, refuse
-from api.showing.measured import unit_of
 from pathways.engine.events import AnyEvent, Corrected
-from pathways.engine.plan import Reading
+from pathways.engine.plan import Reading, Text
 from records.happened import Happened
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +64,12 @@ async def told_page(
     page = await Happened(session, them.person).page(limit=25, after=after)
     shown = [one for one in page.items if hasattr(one.event, "readings") or one.kind in ("dispensed", "call_made")]
     return desk.html(
-        "patients/told.html", them=them, entries=shown, next=page.next, labels=_readings_of(them.plan.pathways.values())
+        "patients/told.html",
+        them=them,
+        entries=shown,
+        next=page.next,
+        labels=_readings_of(them.plan.pathways.values()),
+        services=_services_of(them),
     )
 
 
@@ -159,7 +163,7 @@ async def _page(
         known=known,
         whys=WHYS,
         prefix=PREFIX,
-        unit_of=unit_of,
+        services=_services_of(them),
         **shown,
     )
 
@@ -181,6 +185,11 @@ async def _foreseen(
         return correction
 
     return await foresee(session, parts, desk.caller.scope, patient_id, event, desk.language)
+
+
+def _services_of(them: Whom) -> dict[str, Text]:
+    """What their pathways call their services, by name; an event does not say whose service it was."""
+    return {service: title for (_, service), title in them.services.items()}
 
 
 def _readings_of(pathways: Any) -> dict[str, Reading]:

@@ -88,9 +88,11 @@ def told(language: str, text: str) -> str:
     return translations(language, "patients").gettext(text)
 
 
-async def whom(session: AsyncSession, parts: ApiParts, scope: Scope, patient_id: str, language: str) -> Whom:
-    """Raises Problem 404 for somebody who is not the caller's."""
-    found = await look_up(session, parts.vault, scope, patient_id)
+async def whom(
+    session: AsyncSession, parts: ApiParts, scope: Scope, patient_id: str, language: str, *, rules: bool = False
+) -> Whom:
+    """``rules``: as for looking up. Raises Problem 404 for somebody who is not the caller's."""
+    found = await look_up(session, parts.vault, scope, patient_id, rules=rules)
     if found is None:
         raise not_found()
     showing = Showing(session, parts.vault, parts.plans, language)

@@ -6,6 +6,7 @@ Rule: what may be told is what changes something as they stand; the engine has t
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -101,12 +102,13 @@ def _body(deed: str, form: Form) -> Happened:
     return made(PauseIn, **fields)
 
 
-async def _falls(desk: Desk, session: AsyncSession, parts: ApiParts, patient_id: str, deed: str, form: Form) -> dict[str, int]:
-    """What the plan has in the time in which nothing is done, counted by lane; the rest of the year, where it has no end."""
+async def _falls(
+    desk: Desk, session: AsyncSession, parts: ApiParts, patient_id: str, deed: str, until: date | None
+) -> dict[str, int]:
+    """What the plan has in the time in which nothing is done, counted by lane; its twelve months, where that has no end."""
     if deed in ("resume", "discharged"):
         return {}
     plan = await read_plan(desk.caller, session, parts, patient_id, desk.language)
-    until = form.day("until") if deed == PAUSE else None
     lane = {kind: name for name, kinds in LANES.items() for kind in kinds}
     counted = Counter(lane[one.kind] for one in plan.items if until is None or one.day <= until)
     return {name: counted[name] for name in LANES if counted[name]}
@@ -125,9 +127,10 @@ async def _page(
         if problem.status not in (409, 422):
             raise
         form = form if form.faults else form.refused(problem)
-    falls = await _falls(desk, session, parts, patient_id, deed, form) if seen is not None else {}
+    until = form.day("until") if seen is not None and deed == PAUSE else None
     shown: dict[str, Any] = {
-        "falls": falls,
+        "falls": await _falls(desk, session, parts, patient_id, deed, until) if seen is not None else {},
+        "until": until,
         "them": them,
         "deed": deed,
         "form": form,

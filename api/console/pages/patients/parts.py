@@ -24,13 +24,16 @@ from api.models.requests import ReferralOut
 from api.models.story import TimelineLine
 from api.problems import Problem, not_found
 from api.routes.why import read_why
+from api.showing.came_of import behind
 from api.showing.measured import pictures
 from api.showing.requests import show_referrals
+from api.showing.rolled import rolled
 from api.showing.story import message, timeline_line
 from api.showing.supply import medicines
 from api.showing.tags import CODES, MOST, bands
 from pathways.engine.calendar import at_local, local_day
 from pathways.engine.limits import STAGES
+from pathways.engine.plan import Text
 from records.measured import Measured
 from records.messages import Messages
 from records.referrals import OPEN
@@ -59,9 +62,9 @@ async def tags_part(desk: Reads, session: Session, parts: Parts, patient_id: str
 @router.get("/patients/{patient_id}/ahead")
 async def ahead_part(desk: Reads, session: Session, parts: Parts, patient_id: str) -> Response:
     """Twelve months on a strip, and as a table."""
-    them, person = await _opened(desk, session, parts, patient_id)
+    them, person = await _opened(desk, session, parts, patient_id, rules=True)
     try:
-        plan = await (await standing_of(session, parts, them.found, person)).year(desk.language)
+        plan = await (await standing_of(session, parts, them.found, person, left=them.state)).year(desk.language)
     except Problem as problem:
         if problem.status != 409:
             raise
@@ -155,7 +158,13 @@ async def timeline_part(desk: Reads, session: Session, parts: Parts, patient_id:
     them, person = await _opened(desk, session, parts, patient_id)
     page = await Timeline(session).of(person, limit=LINES, after=after, newest_first=True)
     titles = them.services
-    lines = [timeline_line(found, desk.language, lambda pathway, _, name: titles.get((pathway, name), {})) for found in page.items]
+    rollouts = await rolled(session, [found.reason for found in page.items])
+    known = await behind(session, person, page.items, them.patient.timezone)
+
+    def called(pathway: str, _version: str, service: str) -> Text:
+        return titles.get((pathway, service), {})
+
+    lines = [timeline_line(found, desk.language, called, rollouts, known) for found in page.items]
 
     def on(line: TimelineLine) -> date:
         return local_day(line.at, them.patient.timezone)
@@ -192,8 +201,8 @@ async def why_part(
     return _part(desk, "why", them, answer=answer)
 
 
-async def _opened(desk: Desk, session: Session, parts: Parts, patient_id: str) -> tuple[Whom, PersonVault]:
-    them = await whom(session, parts, desk.caller.scope, patient_id, desk.language)
+async def _opened(desk: Desk, session: Session, parts: Parts, patient_id: str, *, rules: bool = False) -> tuple[Whom, PersonVault]:
+    them = await whom(session, parts, desk.caller.scope, patient_id, desk.language, rules=rules)
     if them.person is None:
         raise not_found()
     return them, them.person

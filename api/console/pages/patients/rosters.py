@@ -19,6 +19,7 @@ from api.depends import Parts, Session
 from api.parts import ApiParts
 from api.problems import Fault, Problem, not_found
 from api.rostering import LARGEST, MOST_ROWS, Unreadable, cells_of, check, go_on, not_taken
+from api.showing.findings import ROWS, in_words
 from records.intake import ROSTER_COLUMNS
 from records.rosters import KEPT, Opened, Rosters
 from records.worklist import Worklist
@@ -62,7 +63,8 @@ async def roster_sent(desk: Enrols, session: Session, parts: Parts) -> Response:
         cells = cells_of(content)
         cells, lines = await check(parts, scope, cells, team=team, language=form.text("language"))
     except Unreadable as fault:
-        problem = Problem(422, str(fault), faults=[Fault("file", str(fault), fault.remedy)])
+        what, remedy = (in_words(said, desk.language, ROWS) for said in (str(fault), fault.remedy))
+        problem = Problem(422, what, faults=[Fault("file", what, remedy)])
         return await _form(desk, session, parts, form.refused(problem), status=422)
     except Problem as problem:
         if problem.status != 422:
@@ -112,7 +114,7 @@ async def roster_goes_on(desk: Enrols, session: Session, parts: Parts, roster_id
 @router.get("/patients/roster/{roster_id}/left.csv")
 async def roster_left(desk: Enrols, session: Session, parts: Parts, roster_id: str) -> Response:
     """The rows that were not taken, each with the reason, to be mended and sent again."""
-    return csv_file("cairn-not-taken.csv", not_taken(await _theirs(desk, session, parts, roster_id)))
+    return csv_file("cairn-not-taken.csv", not_taken(await _theirs(desk, session, parts, roster_id), desk.language))
 
 
 async def _theirs(desk: Desk, session: AsyncSession, parts: ApiParts, roster_id: str) -> Opened:

@@ -142,7 +142,7 @@ def _field(reading: Reading, known: Known | None, language: str) -> Field:
         reading.name,
         reading.kind,
         label_of(reading.label, reading.name, language),
-        unit_shown(reading.unit or ""),
+        unit_shown(reading.unit),
         reading.optional,
         reading.choices,
         known.value if known is not None else None,

@@ -33,7 +33,7 @@ from records.worklist import Worklist
 
 router = APIRouter(include_in_schema=False)
 
-AT_ONCE, ON_PAPER = 8, 200  # a line costs half a millisecond; a screen shows six or seven
+AT_ONCE, ON_PAPER = 7, 200  # as many as a screen shows; the next ones come as they are scrolled to
 TEAMS = 60  # as many as a choice shows
 RIGHT = "worklist.read"
 GROUPED = {
@@ -69,7 +69,7 @@ class Row:
     @property
     def begins_with(self) -> str:
         """What is done first: record, call, or look."""
-        if self.first.is_visit or self.first.kind in RECORDS:
+        if self.first.is_visit or self.first.examines or self.first.kind in RECORDS:
             return "record"
         return "call" if self.first.kind in CALLS else "look"
 

@@ -1,0 +1,63 @@
+"""What an entry of the audit log says was done: each right, told as a deed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.console.desk import N_
+from records.audit import WITNESS
+
+ACTIONS: Mapping[str, str] = {
+    "patients.read": N_("looked at patients"),
+    "patients.enrol": N_("enrolled somebody"),
+    "patients.change": N_("changed a patient's record"),
+    "patients.record": N_("recorded a visit, a call or a reading"),
+    "readings.send": N_("sent readings from a place"),
+    "worklist.read": N_("looked at the day's list"),
+    "tasks.read": N_("looked at tasks"),
+    "tasks.work": N_("worked on a task"),
+    "referrals.read": N_("looked at referrals"),
+    "referrals.answer": N_("answered a referral"),
+    "referrals.reply": N_("answered a question about a referral"),
+    "referrals.cancel": N_("called a referral off"),
+    "refills.read": N_("looked at refill requests"),
+    "refills.answer": N_("answered a refill request"),
+    "refills.decide": N_("decided on another medicine"),
+    "inbox.read": N_("looked at an inbox"),
+    "changes.read": N_("read what changed in requests"),
+    "webhooks.manage": N_("changed where changes are pushed"),
+    "stock.read": N_("looked at stock"),
+    "stock.write": N_("changed stock"),
+    "pathways.read": N_("looked at pathways"),
+    "pathways.draft": N_("wrote a draft"),
+    "pathways.approve": N_("approved a draft"),
+    "pathways.publish": N_("published a version"),
+    "forecasts.run": N_("made a forecast"),
+    "rollouts.read": N_("looked at a rollout"),
+    "rollouts.run": N_("rolled a version out"),
+    "places.read": N_("looked at places"),
+    "places.write": N_("changed a place"),
+    "closures.write": N_("changed closed days"),
+    "holds.read": N_("looked at texts on hold"),
+    "holds.write": N_("held texts back"),
+    "holidays.write": N_("changed holidays"),
+    "contact_rules.write": N_("changed the rules of contact"),
+    "referral_limits.write": N_("changed time limits"),
+    "alerts.read": N_("read alerts"),
+    "alerts.see": N_("looked at alerts"),
+    "overview.read": N_("looked at the overview"),
+    "overview.people": N_("looked at who is behind a number"),
+    "usage.read": N_("looked at what texts cost"),
+    "hooks.call": N_("asked for advice (CDS Hooks)"),
+    "hooks.manage": N_("changed a record system's connection"),
+    "hooks.feedback": N_("looked at what became of advice"),
+    "keys.manage": N_("made or changed a key"),
+    "accounts.manage": N_("made or changed an account"),
+    "self.read": N_("looked at their own account"),
+    "self.change": N_("changed their own account"),
+    "audit.read": N_("read the audit log"),
+    "clock.read": N_("looked at the clock"),
+    "clock.move": N_("moved time"),
+    "sandbox.use": N_("used the demonstration's phones"),
+    WITNESS: N_("the log's own entry"),
+}
