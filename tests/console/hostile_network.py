@@ -20,6 +20,7 @@ from records.figures import TeamFigures, keep
 from tests.api.conftest import EMERGENCY, WANG, WELL, Network
 from tests.api.test_matrix import _bodies
 from tests.console.hostile_api import Api
+from tests.console.hostile_fhir import record_systems
 from tests.console.probes import Probes
 from tests.console.walking import PASSWORD, SOMEBODY
 from workflows.contract import RollOn
@@ -177,6 +178,8 @@ class Hostile:
             "cancelled": [("cancel", {"reason": "x"}, "manager")],
             "booked": [("accept", {}, "hospital-1"), ("book", {"day": "2025-03-20"}, "hospital-1")],
             "reported": [("accept", {}, "hospital-1"), ("complete", {"report": "x"}, "hospital-1")],
+            "at the FHIR door": [],
+            "rejected there": [],
             "sent_back": [("accept", {}, "hospital-1"), ("send-back", {"instructions": "x", "report": "x"}, "hospital-1")],
         }
         for stage, steps in done.items():
@@ -188,6 +191,8 @@ class Hostile:
             for step, body, key in steps:
                 at = f"/referrals/{{referral_id}}/{step}"
                 await self.api.tell("POST", at, body, key, referral_id=listed[0]["id"])
+        there = [self.people[f"referral {stage}"] for stage in ("at the FHIR door", "rejected there")]
+        self.requests += await record_systems(self.network, self.api, *there)
 
     async def days(self) -> None:
         """Tasks that are put off, handed over and done; calls; readings in words; corrections; diagnoses."""
@@ -234,7 +239,7 @@ class Hostile:
             "hospital-1": "/inbox/referrals",
             "pharmacy-1": "/inbox/refills",
             "doctor": "/inbox/refills",
-            "manager": "/today/tasks",
+            "manager": ("/today/tasks", "/patients"),
         }
         return opened + [one for one in self.requests if one.startswith(kinds.get(key, "?"))]
 
