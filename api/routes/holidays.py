@@ -21,7 +21,8 @@ from records.tables import Holiday
 
 router = APIRouter(prefix="/holidays", tags=["places"])
 
-Calendar = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,60}$", description="such as CN: what a place's `calendar` names")]
+CALLED = r"^[A-Za-z0-9_-]{1,60}$"
+Calendar = Annotated[str, Path(pattern=CALLED, description="such as CN: what a place's `calendar` names")]
 AT_ONCE = "Somebody else changes this calendar just now. Send it again."
 
 

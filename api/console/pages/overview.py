@@ -30,7 +30,7 @@ from records.tables import CareTeam
 from records.worklist import Worklist
 
 A_PAGE = 25
-TEAMS, MORE_TEAMS = 10, 50
+TEAMS, MORE_TEAMS = 8, 50
 """Care teams beneath the numbers at first, those furthest behind; and at a time for whoever goes on."""
 
 IN_A_FILE = 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from api.editing import standing
 from api.models.places import ClosureIn, HolidayIn, ImportIn
 from api.problems import Problem, not_found
 from api.routes.closures import close_place, delete_closure, list_closures
-from api.routes.holidays import delete_day, put_day, read_year, take_over
+from api.routes.holidays import CALLED, delete_day, put_day, read_year, take_over
 from records.places import Places
 from records.tables import CareTeam, Closure, VisitBooking
 
@@ -27,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 Closes = Annotated[Desk, at("closures.write")]
 Holds = Annotated[Desk, at("holidays.write")]
 Short = Annotated[str, Query(max_length=400)]
-CalendarName = Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+CalendarName = Annotated[str, Query(pattern=CALLED)]
 Year = Annotated[int, Query(ge=1900, le=2200)]
 MOST_COUNTED = 1000
 #: What a day is that is in no calendar any more.
@@ -114,7 +115,7 @@ async def holidays(desk: Holds, session: Session, calendar: CalendarName = "CN",
 async def say_day(desk: Holds) -> Response:
     """A holiday, a weekend that is worked, or a day as any other."""
     form = desk.form
-    calendar, on = form.text("calendar"), form.day("day") or date.min
+    calendar, on = _named(form), form.day("day") or date.min
     try:
         if form.text("what") == "none":
             await delete_day(desk.caller, desk.writing(), calendar, on)
@@ -168,13 +169,21 @@ async def _teams(session: AsyncSession, desk: Desk) -> list[str]:
 async def import_days(desk: Holds) -> Response:
     """Public holidays as they are published; what somebody put there stays."""
     form = desk.form
-    calendar, years = form.text("calendar"), form.text("year")
+    calendar, years = _named(form), form.text("year")
     try:
         sent = made(ImportIn, country=form.text("country").upper(), years=[years])
         await take_over(desk.caller, desk.writing(), calendar, sent)
     except Problem as problem:
         return await _again(desk, problem, calendar)
     return desk.go(f"/admin/holidays?calendar={calendar}&year={years}", said="saved")
+
+
+def _named(form: Form) -> str:
+    """The calendar that a form is of, which its page put there. Raises Problem 404."""
+    calendar = form.text("calendar")
+    if re.fullmatch(CALLED, calendar) is None:
+        raise not_found()
+    return calendar
 
 
 async def _again(desk: Desk, problem: Problem, calendar: str) -> Response:
