@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.depends import now_of
@@ -16,6 +17,7 @@ from api.problems import not_found, unusable
 from api.showing.patients import name_of
 from records.behind import FIGURES as BEHIND
 from records.behind import Counted, NoSuchNumber, PeopleBehind
+from records.database import KEPT
 from records.figures import AHEAD, ENDS, LATELY, LOAD_KINDS, LOAD_WEEKS, TAKEN_BACK
 from records.pages import behind, cursor
 from records.patients import profile_in
@@ -31,6 +33,19 @@ NAMED: Select[*tuple[Any, ...]] = (
     .join(CareTeam, CareTeam.id == Figures.place)
     .order_by(Figures.place)
 )
+
+
+VERSION: Select[*tuple[Any, ...]] = select(func.min(Figures.at), func.max(Figures.at), func.count())
+MOST_KEPT = 32  # scopes
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """``teams``: those furthest behind first, each behind what it is ordered by."""
+
+    version: tuple[Any, ...] | None
+    together: OverviewOut
+    teams: Sequence[tuple[str, str, Row[*tuple[Any, ...]]]]
 
 
 async def overview(session: AsyncSession, parts: ApiParts, scope: Scope, *, team: str | None = None) -> OverviewOut:
@@ -68,15 +83,34 @@ async def of_all_and_each(
     session: AsyncSession, parts: ApiParts, scope: Scope, *, limit: int, after: str | None
 ) -> tuple[OverviewOut, TeamNumbersPage]:
     """``overview`` and the teams that are furthest behind with their follow-ups, of one reading. Raises BadCursor."""
-    found = (await session.execute(scope.of_teams(NAMED, Figures.place))).all()
     now = await now_of(parts, session)
-    together = added_up([one.body for one in found], now=now, as_of=min((one.at for one in found), default=None))
-    ordered = sorted((_on_time(one.body), one.place, one) for one in found)
-    key = behind(after, 2)
+    counted = await _counted_last(session, parts, scope, now)
+    ordered, key = counted.teams, behind(after, 2)
     if key is not None:
         ordered = [one for one in ordered if one[:2] > (key[0], key[1])]
     each = _each([one for _, _, one in ordered[:limit]], now)
-    return together, TeamNumbersPage(items=each, next=cursor(*ordered[limit - 1][:2]) if len(ordered) > limit else None)
+    following = cursor(*ordered[limit - 1][:2]) if len(ordered) > limit else None
+    return counted.together.model_copy(update={"now": now}), TeamNumbersPage(items=each, next=following)
+
+
+async def _counted_last(session: AsyncSession, parts: ApiParts, scope: Scope, now: datetime) -> _Counted:
+    """What housekeeping counted stays as it is until it counts again: it is added up once, and not for each reader.
+
+    Where time is driven two counts may be of one moment; there it is added up each time.
+    """
+    driven = await parts.clock.is_driven(session)
+    version = None if driven else tuple((await session.execute(scope.of_teams(VERSION, Figures.place))).one())
+    kept: dict[Scope, _Counted] = session.info.get(KEPT, {}).setdefault("added_up", {})
+    if version is not None and scope in kept and kept[scope].version == version:
+        return kept[scope]
+    found = (await session.execute(scope.of_teams(NAMED, Figures.place))).all()
+    together = added_up([one.body for one in found], now=now, as_of=min((one.at for one in found), default=None))
+    counted = _Counted(version, together, sorted((_on_time(one.body), one.place, one) for one in found))
+    if version is not None and found:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[scope] = counted
+    return counted
 
 
 def _on_time(body: Mapping[str, Any]) -> str:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from api.overviewing import of_all_and_each
+from api.parts import ApiParts
+from records.clock import Clock
 from records.database import Database
 from records.figures import TeamFigures, keep
+from records.scope import NETWORK
+from records.tables import CareTeam, Organisation
 from tests.api.conftest import EMERGENCY, WELL, Network, a_network
+from tests.kept import heard
 
 
 @pytest.fixture
@@ -24,6 +33,36 @@ async def _counted(network: Network) -> None:
     async with parts.database.begin() as session:
         now = await parts.clock.now(session)
         await keep(session, await TeamFigures(session, now).make(), now=now)
+
+
+async def test_numbers_are_added_up_once_for_all_readers_until_housekeeping_counts_again(database: Database) -> None:
+    teams = [f"team-{n}" for n in range(3)]
+    async with database.begin() as session:
+        session.add(Organisation(id="centre", kind="centre", name="Centre", network_id="centre"))
+        await session.flush()
+        session.add_all(CareTeam(id=team, organisation_id="centre", name=team.title(), capacity=9) for team in teams)
+    parts = cast(ApiParts, SimpleNamespace(clock=Clock()))
+    asked: list[str] = []
+
+    async def seen() -> tuple[int, list[tuple[str, int]], int]:
+        """People in care, each team's, and how many statements that took."""
+        asked.clear()
+        with heard(database, asked):
+            async with database.reading() as session:
+                together, each = await of_all_and_each(session, parts, NETWORK, limit=2, after=None)
+        lives = [(one.team, one.numbers.patients_by_life["active"]) for one in each.items]
+        return together.patients_by_life["active"], lives, len([one for one in asked if "figures" in one])
+
+    for n, on_time in enumerate(((3, 1, 2), (1, 3, 2)), 1):
+        made = {
+            team: {"patients_by_life": {"active": n}, "follow_up": {"on_time": good, "lost": 3 - good}}
+            for team, good in zip(teams, on_time, strict=True)
+        }
+        async with database.begin() as session:
+            await keep(session, made, now=datetime(2025, 3, n, tzinfo=UTC))
+        behind = [(teams[on_time.index(good)], n) for good in (1, 2)]
+        assert await seen() == (3 * n, behind, 2), "what was counted, those furthest behind first"
+        assert await seen() == (3 * n, behind, 1), "the next reader only asks whether it still holds"
 
 
 async def test_the_supervisor_sees_what_was_counted_of_the_teams_and_when(place: Network) -> None:
