@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Response, expect
 
 from tests.api.conftest import START, Network
 from tests.api.test_keys_and_accounts import GOOD, an_account
@@ -132,7 +132,12 @@ async def _to_enrol(network: Network) -> tuple[str, str]:
 async def _enrols(page: Page) -> None:
     for label, text in (("Record number", "N-1"), ("Name", "He Ping"), ("Born", "1961-05-01")):
         await page.locator("#enrol").get_by_label(label, exact=True).fill(text)
-    await page.get_by_label("hypertension").check()
+    async with page.expect_response(_means_hypertension):  # what it will mean is asked at each change: the last has come
+        await page.get_by_label("hypertension").check()
+
+
+def _means_hypertension(answer: Response) -> bool:
+    return answer.url.endswith("/patients/new/preview") and "hypertension" in (answer.request.post_data or "")
 
 
 async def _enrolled(network: Network, name: str) -> list[Any]:
